@@ -1,0 +1,110 @@
+/**
+ * The one shape of every machine of the model: `step(state, input, moment, settings)` returns the next state, the
+ * messages that leave, and the effects to be carried out. Nothing in here, or in any machine, reads a clock, draws a
+ * random number, or does I/O: time and randomness come in as a `Moment`, and effects are data.
+ */
+import type { Fact, FactEnvelope, Request, Severity, Source } from './messages';
+
+/** The present, as a step sees it. */
+export interface Moment {
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Uniform in [0, 1); the only randomness that a step has. */
+  random: number;
+}
+
+/** A deadline of one conference: `set-deadline` replaces an earlier one of the same name; firing is an input. */
+export type DeadlineEffect =
+  | { effect: 'set-deadline'; deadline: string; at: number }
+  | { effect: 'cancel-deadline'; deadline: string };
+
+/** What leaves a node: a fact, or a request to another node. */
+export type Message = Fact | Request;
+
+/** Result of a step. `messages` are in the order in which they leave. */
+export interface Step<State, Effect> {
+  state: State;
+  messages: Message[];
+  effects: Effect[];
+}
+
+/** Input of the machines that only decide: a message from a wire, or a deadline that is due. */
+export type PolicyInput = { input: 'message'; message: Message } | { input: 'deadline'; deadline: string };
+
+/** What a record of any machine has: plain, JSON-serialisable, one per conference. */
+export interface MachineState {
+  /** Version of this shape, for migrations of saved state. */
+  version: 1;
+  conference: string;
+  /** `seq` of the latest fact. */
+  seq: number;
+  /** The dialog that the machine knows of; 0 before the first join. */
+  dialog: number;
+  /** The outage that the machine knows of, with the instant (ms since 1970) it began. */
+  incident: Incident | null;
+}
+
+/** One outage. */
+export interface Incident {
+  id: string;
+  startedAt: number;
+}
+
+/** A machine that only decides. */
+export interface PolicyMachine<State extends MachineState, Settings> {
+  /** A fresh record. */
+  start(conference: string): State;
+  step(state: State, input: PolicyInput, moment: Moment, settings: Settings): Step<State, DeadlineEffect>;
+  /** Nothing is pending: the record may be forgotten when room is needed. */
+  idle(state: State): boolean;
+}
+
+/** An instant as messages carry it: ISO 8601, UTC, milliseconds. */
+export function instant(now: number): string {
+  return new Date(now).toISOString();
+}
+
+/** Identifier of an outage that begins now: unique, since a conference opens one per level at a time. */
+export function mintIncident(conference: string, level: string, now: number): Incident {
+  return { id: `${conferenceName(conference)}/${level}/${instant(now)}`, startedAt: now };
+}
+
+/**
+ * Short name of a conference for topics and incidents: the id of an `opaque=` parameter (MS-CONFBAS), else `user@host`;
+ * what would break an MQTT topic becomes `-`.
+ */
+export function conferenceName(conference: string): string {
+  const opaque = /[;?]opaque=(?:[^;]*:id:)?([^;?]+)/i.exec(conference)?.[1];
+  const plain = conference.replace(/^sips?:/i, '').replace(/[;?].*$/, '');
+  return (opaque ?? plain).replace(/[/+#\s]/g, '-') || '-';
+}
+
+/** The part of a fact that is its own. */
+export type FactBody<F extends Fact = Fact> = F extends Fact ? Omit<F, keyof FactEnvelope> : never;
+
+/**
+ * Completes a fact: the only place that numbers, dates and signs one. Counts `state.seq` up; `incident` and `active`
+ * are those of the machine's open outage unless given (an outage that this very fact closes is given with `active: false`).
+ */
+export function fact(
+  state: MachineState,
+  source: Source,
+  moment: Moment,
+  severity: Severity,
+  body: FactBody,
+  outage: { id: string | null; active: boolean } = { id: state.incident?.id ?? null, active: state.incident !== null },
+): Fact {
+  state.seq += 1;
+  return {
+    ...body,
+    conference: state.conference,
+    at: instant(moment.now),
+    seq: state.seq,
+    source,
+    incident: outage.id,
+    active: outage.active,
+    severity,
+    dialog: state.dialog,
+    version: 1,
+  } as Fact;
+}
