@@ -87,7 +87,10 @@ export function retryableOperation(operation: string, state: string): RecoveryEr
 }
 
 /** InvalidOperationException: not possible in this state, now or by waiting. */
-export function invalidOperation(message: string, code?: 'NotSupported' | 'LimitReached' | 'StaleOwner'): RecoveryError {
+export function invalidOperation(
+  message: string,
+  code?: 'NotSupported' | 'LimitReached' | 'StaleOwner',
+): RecoveryError {
   return make('InvalidOperationException', message, code ? { code, retryable: code === 'LimitReached' } : {});
 }
 
@@ -102,7 +105,11 @@ export function timeout(message: string, idempotent: boolean): RecoveryError {
 }
 
 /** ConferenceFailureException: the server's C3P failure, with its reason string. */
-export function conferenceFailure(reason: string, message: string, response: ResponseData | null = null): RecoveryError {
+export function conferenceFailure(
+  reason: string,
+  message: string,
+  response: ResponseData | null = null,
+): RecoveryError {
   return make('ConferenceFailureException', message, { failureReason: reason, code: reason, response });
 }
 

@@ -1,0 +1,178 @@
+/** The mcu-session node: owns the state of one kind of MCU in each conference, and the call with it. */
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { invalidOperation } from './recovery/errors';
+import {
+  type McuSessionEffect,
+  type McuSessionInput,
+  type McuSessionSettings,
+  type McuSessionState,
+  mcuSession,
+  mcuSessionDefaults,
+} from './recovery/mcu-session';
+import type { Fact, JsonObject, Request } from './recovery/messages';
+import type { DeadlineEffect, Message } from './recovery/step';
+import type { Delivery } from './runtime/delivery';
+import type { Endpoint, McuHolder } from './runtime/endpoint';
+import { endpointOf } from './runtime/endpoint-node';
+import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+
+const outputs = { state: 0, roster: 1, result: 2, error: 3, call: 4 } as const;
+
+class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implements McuHolder {
+  readonly mcu: string;
+  private readonly settings: McuSessionSettings;
+  private active = 0;
+  private retrying = 0;
+
+  constructor(
+    node: Node,
+    config: NodeConfig,
+    private readonly endpoint: Endpoint | null,
+  ) {
+    super(node, {
+      source: 'mcu-session',
+      conference: textOf(config, 'conference'),
+      alias: textOf(config, 'alias'),
+      outputs: 5,
+      errorOutput: choiceOf(config, 'failedOperations', ['output', 'catch']) === 'output' ? outputs.error : null,
+    });
+    this.mcu = textOf(config, 'mcu', 'audio-video');
+    const { activationTimeoutMs, callTimeoutMs } = mcuSessionDefaults;
+    this.settings = {
+      activationTimeoutMs: durationOf(config, 'activationTimeout', activationTimeoutMs),
+      callTimeoutMs,
+    };
+    if (!endpoint) this.trouble('no conference-endpoint: choose one in the dialog');
+    else if (!endpoint.registerMcu(this)) this.trouble(`a second mcu-session for ${this.mcu} of the same conference`);
+    this.showStatus();
+  }
+
+  get conference(): string {
+    return this.options.conference;
+  }
+
+  protected start(conference: string): McuSessionState {
+    return mcuSession.start(conference, this.mcu);
+  }
+
+  protected isIdle(state: McuSessionState): boolean {
+    return state.phase === 'Unbound' || state.phase === 'Terminated';
+  }
+
+  protected onFact(fact: Fact): void {
+    if (fact.event !== 'failover-detected' || fact.level !== 'mcu' || fact.phase !== 'failed' || fact.mcu !== this.mcu)
+      return;
+    const record = this.records.get(fact.conference);
+    if (record && record.state.dialog === fact.dialog) this.step(record, { input: 'verdict', verdict: fact });
+  }
+
+  protected onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void {
+    const { command, conference: _, ...given } = request as { command: string; conference?: string } & JsonObject;
+    if (!this.endpoint?.serves(this, conference)) {
+      const error = invalidOperation(
+        `This node does not serve ${conference}: see the endpoint and conference of its dialog.`,
+      );
+      return this.refuse(conference, command, error, delivery);
+    }
+    const record = this.recordOf(conference);
+    if (!record) return this.refuse(conference, command, this.fullError(), delivery);
+    const operationId = newOperationId();
+    this.await(operationId, delivery);
+    this.step(record, { input: 'operation', operation: command, operationId, arguments: given }, operationId);
+  }
+
+  protected onDeadline(record: ConferenceRecord<McuSessionState>, deadline: string): void {
+    this.step(record, { input: 'deadline', deadline });
+  }
+
+  tell(conference: string, input: McuSessionInput): void {
+    const record = this.recordOf(conference);
+    if (record) this.run(() => this.step(record, input));
+  }
+
+  private step(record: ConferenceRecord<McuSessionState>, input: McuSessionInput, asking: string | null = null): void {
+    const before = record.state;
+    const step = mcuSession.step(before, input, present(), this.settings);
+    this.active += Number(step.state.phase === 'Active') - Number(before.phase === 'Active');
+    this.retrying += Number(step.state.phase === 'Retrying') - Number(before.phase === 'Retrying');
+    this.take(record, step, null, asking);
+  }
+
+  protected perform(
+    record: ConferenceRecord<McuSessionState>,
+    effect: Exclude<McuSessionEffect, DeadlineEffect>,
+  ): void {
+    const { conference } = record.state;
+    if (effect.effect !== 'proxy') {
+      this.endpoint?.perform(conference, effect, this);
+      return;
+    }
+    const { operation, operationId } = effect;
+    if (this.endpoint?.proxy(conference, this.mcu, operation, operationId, effect.arguments)) return;
+    const error = invalidOperation(`No conference-session serves ${conference} on this endpoint.`);
+    this.step(record, { input: 'failed', operation, operationId, error });
+  }
+
+  protected outputOf(message: Message): number | null {
+    if (!('event' in message)) return null;
+    switch (message.event) {
+      case 'state-changed':
+        return outputs.state;
+      case 'roster-changed':
+        return outputs.roster;
+      case 'operation-completed':
+        return outputs.result;
+      case 'call-state-changed':
+      case 'media-changed':
+      case 'text-received':
+      case 'call-available':
+        return outputs.call;
+      default:
+        return null;
+    }
+  }
+
+  protected status(): Status {
+    const [only] = this.records.values();
+    if (only && this.records.size === 1) return statusOf(only.state);
+    if (this.retrying > 0) {
+      return { fill: 'yellow', shape: 'ring', text: `${this.retrying} of ${this.active + this.retrying} Retrying` };
+    }
+    if (this.active > 0) return { fill: 'green', shape: 'dot', text: `${this.active} Active` };
+    return { fill: 'grey', shape: 'ring', text: 'Idle' };
+  }
+
+  protected override close(removed: boolean): void {
+    for (const { state } of this.records.values()) {
+      const { call, conference } = state;
+      if (call && call.state !== 'Terminated') {
+        this.endpoint?.perform(conference, { effect: 'end-call', callId: call.id, mcu: this.mcu });
+      }
+    }
+    this.endpoint?.unregisterMcu(this);
+    super.close(removed);
+  }
+}
+
+function statusOf(state: McuSessionState): Status {
+  const word = mcuSession.stateOf(state);
+  const call = state.call ? ` · call ${state.call.state}` : '';
+  switch (word) {
+    case 'Active':
+      return { fill: 'green', shape: 'dot', text: word + call };
+    case 'Retrying':
+      return { fill: 'yellow', shape: 'ring', text: word + call };
+    case 'Idle':
+    case 'Terminated':
+      return { fill: 'grey', shape: 'ring', text: word };
+  }
+}
+
+export = (RED: NodeAPI): void => {
+  RED.nodes.registerType('mcu-session', function (this: Node, config: NodeDef) {
+    RED.nodes.createNode(this, config);
+    const settings = config as unknown as NodeConfig;
+    new McuSessionNode(this, settings, endpointOf(RED, settings));
+  });
+};

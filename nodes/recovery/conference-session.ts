@@ -1,0 +1,1006 @@
+/**
+ * The conference session (UCMA, ConferenceSession state transitions; Conference recovery). A table, state × input; every
+ * cell names what happens. `Reconnecting` hides three phases: `Recovering` (the route of the same dialog is healed),
+ * `AwaitingFailover` (the Focus failed, and has not moved yet) and `Rejoining` (the one attempt is under way).
+ */
+import {
+  conferenceFailure,
+  failureOf,
+  invalidOperation,
+  operationFailure,
+  retryableOperation,
+  timeout,
+} from './errors';
+import { limits } from './limits';
+import type { McuParentInput } from './mcu-session';
+import type {
+  ConferenceState,
+  HealingMethod,
+  JsonObject,
+  Participant,
+  ReconnectingMode,
+  RecoveryError,
+  RouteSetRecoveryMode,
+  Severity,
+  StateReason,
+} from './messages';
+import { idempotent, interrupted, type Operation, treatmentOf } from './operations';
+import {
+  applyDocument,
+  awaitingResync,
+  copyOfAll,
+  differenceBetween,
+  emptyRoster,
+  isDifferent,
+  type Roster,
+  type RosterDifference,
+} from './roster';
+import type { ConferenceDocument, McuReports, Placement, SignalingEffect, SignalingEvent } from './signaling';
+import { healId, signalOf, signalOfOutcome } from './signals';
+import { type DeadlineEffect, fact, instant, type MachineState, type Moment, mintIncident, type Step } from './step';
+
+/** Settings of a conference session; durations in ms. */
+export interface ConferenceSessionSettings {
+  /** An answer to an operation. */
+  operationTimeoutMs: number;
+  /** An answer to a healing request, a probe or a heartbeat. */
+  repairTimeoutMs: number;
+  /** A join or re-join; a re-join that takes longer has failed (RFC 3261, 64·T1). */
+  joinTimeoutMs: number;
+  /** The wait in the lobby (UCMA, LobbyTimeout: 15 min). */
+  lobbyTimeoutMs: number;
+  /** Closing of dialogs and subscription. */
+  closingTimeoutMs: number;
+  /** How often the dialog is checked by an OPTIONS in it; 0 switches it off. */
+  heartbeatMs: number;
+  /** Is anything wired to the signals? If not, no repair will come, and nothing is held for one. */
+  signalsWired: boolean;
+}
+
+export const conferenceSessionDefaults: ConferenceSessionSettings = {
+  operationTimeoutMs: 10_000,
+  repairTimeoutMs: 4_000,
+  joinTimeoutMs: 32_000,
+  lobbyTimeoutMs: 15 * 60_000,
+  closingTimeoutMs: 5_000,
+  heartbeatMs: 10_000,
+  signalsWired: true,
+};
+
+type Phase = Exclude<ConferenceState, 'Reconnecting'> | 'Recovering' | 'AwaitingFailover' | 'Rejoining';
+
+/** State of one conference session; plain JSON, absolute instants. */
+export interface ConferenceSessionState extends MachineState {
+  phase: Phase;
+  /** Where Reconnecting leads back to. */
+  returnTo: 'Connected' | 'InLobby';
+  /** When the present state (in UCMA's words) began, ms since 1970. */
+  since: number;
+  /** Healing attempts and re-joins of the present outage. */
+  attempts: number;
+  /** Arguments of the join, for the re-join. */
+  joinArguments: JsonObject;
+  /** The `join` that has not completed: while Connecting, and in the lobby. */
+  joining: { id: string; startedAt: number } | null;
+  /** The `terminate`s that complete when closing is done. */
+  terminating: { id: string; startedAt: number }[];
+  /** Where closing leads. */
+  closing: { phase: 'Idle' | 'Disconnected'; reason: StateReason } | null;
+  /** Pending operations by id, oldest first. */
+  operations: { readonly [id: string]: Operation };
+  pending: number;
+  roster: Roster;
+  /** A refresh of the subscription has been asked for and not been answered. */
+  resyncing: boolean;
+  lobby: Participant[];
+  properties: JsonObject;
+  /** The latest that the Focus said of each MCU. */
+  mcus: McuReports;
+}
+
+/** What reaches a conference session. */
+export type ConferenceSessionInput =
+  | { input: 'join'; operationId: string; arguments: JsonObject }
+  | {
+      input: 'terminate';
+      operationId: string;
+      reason?: string;
+      incident?: string | null;
+      dialog?: number;
+      criterion?: string;
+      explanation?: string;
+    }
+  | { input: 'operation'; operation: string; operationId: string; arguments: JsonObject; mcu?: string }
+  | { input: 'query'; operation: 'roster' | 'status'; operationId: string }
+  | { input: 'heal'; dialog: number; attempt: number; method: HealingMethod }
+  | { input: 'probe'; dialog: number }
+  | { input: 'focus-failed'; dialog: number; incident: string | null }
+  | { input: 'focus-failed-over'; dialog: number; incident: string | null }
+  | {
+      input: 'route-recovering';
+      dialog: number;
+      incident: string | null;
+      recoveryMode: RouteSetRecoveryMode;
+      attempts: number;
+    }
+  | { input: 'route-healthy'; dialog: number }
+  | { input: 'route-abandoned'; dialog: number }
+  | { input: 'deadline'; deadline: string }
+  | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' }>;
+
+/** What a conference session asks for; `mcu` tells one MCU session, or all (null), something. */
+export type ConferenceSessionEffect =
+  | DeadlineEffect
+  | SignalingEffect
+  | { effect: 'mcu'; mcu: string | null; input: McuParentInput }
+  /** The request does not concern this session any more; nothing will answer it. */
+  | { effect: 'ignore'; operationId: string };
+
+interface Draft {
+  state: ConferenceSessionState;
+  messages: Step<ConferenceSessionState, ConferenceSessionEffect>['messages'];
+  effects: ConferenceSessionEffect[];
+  moment: Moment;
+  settings: ConferenceSessionSettings;
+}
+
+type Deadline = 'join-timeout' | 'lobby-timeout' | 'closing-timeout' | 'heartbeat-due' | 'hold-expired';
+type DirectInput = Exclude<ConferenceSessionInput, { input: 'deadline' }>;
+type InputKind =
+  | (DirectInput extends infer I
+      ? I extends { input: infer K extends string }
+        ? K
+        : I extends { event: infer E extends string }
+          ? E
+          : never
+      : never)
+  | Deadline;
+type InputOf<K extends InputKind> = K extends Deadline
+  ? { input: 'deadline'; deadline: string }
+  : Extract<DirectInput, { input: K } | { event: K }>;
+type Cell<K extends InputKind> = (draft: Draft, input: InputOf<K>) => void;
+type Row<K extends InputKind> = readonly [
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+  Cell<K>,
+];
+
+const phases: readonly Phase[] = [
+  'Idle',
+  'Connecting',
+  'InLobby',
+  'Connected',
+  'Recovering',
+  'AwaitingFailover',
+  'Rejoining',
+  'Disconnecting',
+  'Disconnected',
+];
+
+/** UCMA, ConferenceSession state transitions: all that may ever be emitted. */
+const legal: { readonly [state in ConferenceState]: readonly ConferenceState[] } = {
+  Idle: ['Connecting'],
+  Connecting: ['Connected', 'InLobby', 'Idle'],
+  InLobby: ['Connected', 'Reconnecting', 'Disconnecting'],
+  Connected: ['Reconnecting', 'Disconnecting'],
+  Reconnecting: ['Connected', 'InLobby', 'Disconnecting'],
+  Disconnecting: ['Disconnected', 'Idle'],
+  Disconnected: [],
+};
+
+/** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
+// biome-ignore format: a table is read in columns
+const table: { readonly [K in InputKind]: Row<K> } = {
+  //                     Idle          Connecting     InLobby        Connected      Recovering     AwaitingFailover Rejoining     Disconnecting  Disconnected
+  // requests
+  'join':               [join,         refuseJoin,    refuseJoin,    refuseJoin,    refuseRetry,   refuseRetry,   refuseRetry,   refuseBegin,   joinAnew],
+  'terminate':          [ended,        cancelJoin,    terminate,     terminate,     terminate,     terminate,     terminate,     joinClosing,   ended],
+  'operation':          [refuseBegin,  refuseBegin,   refuseBegin,   begin,         refuseRetry,   refuseRetry,   refuseRetry,   refuseBegin,   refuseBegin],
+  'query':              [answer,       answer,        answer,        answer,        answer,        answer,        answer,        answer,        answer],
+  'heal':               [none,         none,          heal,          heal,          heal,          none,          none,          none,          none],
+  'probe':              [none,         none,          probe,         probe,         probe,         probe,         none,          none,          none],
+  // verdicts and the healer's word
+  'focus-failed':       [none,         none,          loseFocus,     loseFocus,     turnToRejoin,  none,          none,          none,          none],
+  'focus-failed-over':  [none,         none,          none,          none,          none,          rejoin,        none,          none,          none],
+  'route-recovering':   [none,         none,          loseRoute,     loseRoute,     none,          none,          none,          none,          none],
+  'route-healthy':      [none,         none,          none,          resend,        regainRoute,   none,          none,          none,          none],
+  'route-abandoned':    [none,         none,          none,          none,          abandonRoute,  none,          none,          none,          none],
+  // the conferencing system
+  'joined':             [none,         joined,        none,          none,          none,          none,          rejoined,      none,          none],
+  'join-failed':        [none,         joinFailed,    none,          none,          none,          none,          rejoinFailed,  none,          none],
+  'admitted':           [none,         joined,        admitted,      none,          admitMeanwhile, admitLater,   rejoined,      none,          none],
+  'ended':              [none,         joinDenied,    closedByFocus, closedByFocus, closedByFocus, closedByFocus, closedByFocus, none,          none],
+  'left':               [none,         none,          none,          none,          none,          none,          none,          finish,        none],
+  'outcome':            [none,         none,          requestEnded,  requestEnded,  requestEnded,  requestEnded,  none,          none,          none],
+  'document':           [none,         none,          none,          notified,      notified,      none,          none,          none,          none],
+  'unreadable':         [none,         unreadable,    unreadable,    unreadable,    unreadable,    unreadable,    unreadable,    none,          none],
+  'remote-bye':         [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
+  'transport-lost':     [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
+  'transport-restored': [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
+  'subscription-lost':  [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
+  'session-expired':    [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
+  'remote-update':      [none,         none,          signal,        signal,        signal,        none,          none,          none,          none],
+  'mcu-report':         [none,         none,          none,          reportMcu,     reportMcu,     none,          none,          none,          none],
+  // deadlines
+  'join-timeout':       [none,         joinTimedOut,  none,          none,          none,          none,          rejoinTimedOut, none,         none],
+  'lobby-timeout':      [none,         none,          lobbyTimedOut, none,          lobbyTimedOut, lobbyTimedOut, lobbyTimedOut, none,          none],
+  'closing-timeout':    [none,         none,          none,          none,          none,          none,          none,          finish,        none],
+  'heartbeat-due':      [none,         none,          beat,          beat,          none,          none,          none,          none,          none],
+  'hold-expired':       [none,         none,          none,          stopHolding,   none,          none,          none,          none,          none],
+};
+
+/** The conference session machine. */
+export const conferenceSession = {
+  /** A fresh record: Idle. */
+  start(conference: string): ConferenceSessionState {
+    return {
+      version: 1,
+      conference,
+      seq: 0,
+      dialog: 0,
+      incident: null,
+      phase: 'Idle',
+      returnTo: 'Connected',
+      since: 0,
+      attempts: 0,
+      joinArguments: {},
+      joining: null,
+      terminating: [],
+      closing: null,
+      operations: {},
+      pending: 0,
+      roster: emptyRoster,
+      resyncing: false,
+      lobby: [],
+      properties: {},
+      mcus: {},
+    };
+  },
+
+  /** One step. Never throws; never changes `state` or `input`. What speaks of another dialog changes nothing. */
+  step(
+    state: ConferenceSessionState,
+    input: ConferenceSessionInput,
+    moment: Moment,
+    settings: ConferenceSessionSettings,
+  ): Step<ConferenceSessionState, ConferenceSessionEffect> {
+    const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
+    const dialog = 'dialog' in input ? input.dialog : undefined;
+    if (dialog !== undefined && dialog !== state.dialog) return draft;
+    const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
+      draft: Draft,
+      input: ConferenceSessionInput,
+    ) => void;
+    cell(draft, input);
+    return draft;
+  },
+
+  /** The fact that tells policy nodes, after a start, how things are. */
+  status(state: ConferenceSessionState, moment: Moment): Step<ConferenceSessionState, never> {
+    const next = { ...state };
+    const body = {
+      event: 'session-status' as const,
+      state: shown(state.phase),
+      mode: modeOf(state.phase),
+      restored: false,
+    };
+    return { state: next, messages: [fact(next, 'conference-session', moment, 'info', body)], effects: [] };
+  },
+
+  /** What an MCU session that comes late has to know. */
+  introduction({ phase, dialog, mcus, roster }: ConferenceSessionState): McuParentInput[] {
+    if (phase !== 'Connected' && phase !== 'Recovering') return [];
+    return [
+      { input: 'joined', dialog, mcus },
+      { input: 'roster', participants: roster.participants, cause: 'join' },
+    ];
+  },
+
+  /** The state in UCMA's words. */
+  stateOf: (state: ConferenceSessionState): ConferenceState => shown(state.phase),
+
+  /** `rejoining` or `recovering` while in Reconnecting, else null. */
+  modeOf: (state: ConferenceSessionState): ReconnectingMode | null => modeOf(state.phase),
+
+  /** Nothing is open: the record may be forgotten when room is needed. */
+  idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
+};
+
+function kindOf(input: ConferenceSessionInput): InputKind {
+  if ('event' in input) return input.event;
+  if (input.input !== 'deadline') return input.input;
+  return input.deadline.split(':', 1)[0] as Deadline;
+}
+
+function shown(phase: Phase): ConferenceState {
+  return phase === 'Recovering' || phase === 'AwaitingFailover' || phase === 'Rejoining' ? 'Reconnecting' : phase;
+}
+
+function modeOf(phase: Phase): ReconnectingMode | null {
+  if (phase === 'Recovering') return 'recovering';
+  return phase === 'AwaitingFailover' || phase === 'Rejoining' ? 'rejoining' : null;
+}
+
+// ------------------------------------------------------------------------------------------------ the one writer of state
+
+interface Explanation {
+  criterion?: string | undefined;
+  explanation?: string | undefined;
+}
+
+/** The only writer of the phase: checks that the transition is documented, and tells of it. */
+function enter(draft: Draft, phase: Phase, reason: StateReason, { criterion, explanation }: Explanation = {}): void {
+  const { state, moment } = draft;
+  const previous = shown(state.phase);
+  const next = shown(phase);
+  const previousMode = modeOf(state.phase);
+  const mode = modeOf(phase);
+  state.phase = phase;
+  if (previous === next) {
+    if (previousMode !== null && mode !== null && previousMode !== mode) {
+      const body = { event: 'mode-changed' as const, previousMode, mode, reason };
+      draft.messages.push(fact(state, 'conference-session', moment, 'warning', body));
+    }
+    return;
+  }
+  if (!legal[previous].includes(next)) throw new Error(`illegal transition ${previous} → ${next}`);
+  const { incident } = state;
+  const begins = next === 'Reconnecting';
+  const startedAt = begins ? moment.now : state.since || moment.now;
+  if (!begins) state.incident = null;
+  draft.messages.push(
+    fact(
+      state,
+      'conference-session',
+      moment,
+      severityOf(previous, next, reason),
+      {
+        event: 'state-changed',
+        previous,
+        state: next,
+        mode,
+        reason,
+        startedAt: instant(startedAt),
+        endedAt: previous === 'Reconnecting' ? instant(moment.now) : null,
+        elapsedMs: moment.now - startedAt,
+        attempts: state.attempts,
+        ...(criterion === undefined ? {} : { criterion }),
+        ...(explanation === undefined ? {} : { explanation }),
+        restored: false,
+      },
+      { id: incident?.id ?? null, active: begins },
+    ),
+  );
+  state.since = moment.now;
+  if (!begins) state.attempts = 0;
+}
+
+function severityOf(previous: ConferenceState, next: ConferenceState, reason: StateReason): Severity {
+  if (next === 'Reconnecting') return 'warning';
+  if (reason === 'JoinFailed') return 'error';
+  const lost = reason === 'GaveUp' || reason === 'RejoinFailed' || reason === 'RouteAbandoned';
+  return lost && previous === 'Reconnecting' ? 'critical' : 'info';
+}
+
+function none(): void {}
+
+function setDeadline(draft: Draft, deadline: Deadline, inMs: number): void {
+  draft.effects.push({ effect: 'set-deadline', deadline, at: draft.moment.now + inMs });
+}
+
+function cancelDeadlines(draft: Draft, ...deadlines: Deadline[]): void {
+  for (const deadline of deadlines) draft.effects.push({ effect: 'cancel-deadline', deadline });
+}
+
+function tellMcus(draft: Draft, input: McuParentInput): void {
+  draft.effects.push({ effect: 'mcu', mcu: null, input });
+}
+
+// -------------------------------------------------------------------------------------------------------- joining, leaving
+
+function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>): void {
+  const { state, moment, settings } = draft;
+  state.joinArguments = given;
+  state.joining = { id: operationId, startedAt: moment.now };
+  tellMcus(draft, { input: 'joining' });
+  enter(draft, 'Connecting', 'JoinRequested');
+  sendJoin(draft, false);
+  setDeadline(draft, 'join-timeout', settings.joinTimeoutMs);
+}
+
+/** A session that has ended begins anew; its numbering of facts goes on. */
+function joinAnew(draft: Draft, input: InputOf<'join'>): void {
+  draft.state = { ...conferenceSession.start(draft.state.conference), seq: draft.state.seq, since: draft.moment.now };
+  join(draft, input);
+}
+
+function sendJoin(draft: Draft, rejoin: boolean): void {
+  const { state } = draft;
+  state.dialog = rejoin ? state.dialog + 1 : 1;
+  state.roster = awaitingResync(state.roster);
+  state.resyncing = false;
+  draft.effects.push({ effect: 'join', dialog: state.dialog, rejoin, ...state.joinArguments });
+}
+
+function joined(draft: Draft, input: InputOf<'joined' | 'admitted'>): void {
+  cancelDeadlines(draft, 'join-timeout');
+  if (placementOf(input) === 'lobby') {
+    enter(draft, 'InLobby', 'PlacedInLobby');
+    setDeadline(draft, 'lobby-timeout', draft.settings.lobbyTimeoutMs);
+    startHeartbeat(draft);
+  } else {
+    arrive(draft, input, 'join', 'Joined');
+  }
+}
+
+function admitted(draft: Draft, input: InputOf<'admitted'>): void {
+  arrive(draft, input, 'join', 'Admitted');
+}
+
+/** Recovery first: that we were let in only changes where it leads back to (O20). */
+function admitLater(draft: Draft): void {
+  cancelDeadlines(draft, 'lobby-timeout');
+  draft.state.returnTo = 'Connected';
+}
+
+function admitMeanwhile(draft: Draft, input: InputOf<'admitted'>): void {
+  admitLater(draft);
+  receive(draft, input, 'join');
+}
+
+function placementOf(input: InputOf<'joined' | 'admitted'>): Placement {
+  return input.event === 'admitted' ? 'conference' : input.placement;
+}
+
+/** In the conference: MCUs, roster, state, completion, in this order. */
+function arrive(
+  draft: Draft,
+  input: InputOf<'joined' | 'admitted'>,
+  cause: 'join' | 'resync',
+  reason: StateReason,
+): void {
+  cancelDeadlines(draft, 'lobby-timeout');
+  receive(draft, input, cause);
+  enter(draft, 'Connected', reason);
+  startHeartbeat(draft);
+  const { joining } = draft.state;
+  draft.state.joining = null;
+  if (joining) complete(draft, 'join', joining.id, joining.startedAt, { total: draft.state.roster.total });
+}
+
+/** What the conference tells those who are in. */
+function receive(
+  draft: Draft,
+  { document, mcus, dialog }: InputOf<'joined' | 'admitted'>,
+  cause: 'join' | 'resync',
+): void {
+  draft.state.mcus = mcus;
+  tellMcus(draft, { input: 'joined', dialog, mcus });
+  if (document) apply(draft, document, cause);
+}
+
+function joinFailed(draft: Draft, { outcome }: InputOf<'join-failed'>): void {
+  if (outcome.kind !== 'ok') rollBack(draft, 'JoinFailed', failureOf(outcome, 'The join', true), true);
+}
+
+function joinDenied(draft: Draft, { cause }: InputOf<'ended'>): void {
+  const reason = cause === 'ejected' ? 'LobbyDenied' : 'ConferenceEnded';
+  rollBack(draft, 'JoinFailed', conferenceFailure(reason, 'The conference did not let us in.'), true);
+}
+
+function joinTimedOut(draft: Draft): void {
+  rollBack(draft, 'JoinFailed', joinTimeout(draft), false);
+}
+
+function joinTimeout({ settings }: Draft): RecoveryError {
+  return timeout(`The join was not answered within ${settings.joinTimeoutMs / 1000} s.`, true);
+}
+
+function cancelJoin(draft: Draft, { operationId }: InputOf<'terminate'>): void {
+  rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
+  complete(draft, 'terminate', operationId, draft.moment.now, null);
+}
+
+function leftBeforeJoined(): RecoveryError {
+  return operationFailure('SessionTerminated', 'The session was terminated before the join had completed.');
+}
+
+/** From Connecting back to Idle. */
+function rollBack(draft: Draft, reason: StateReason, error: RecoveryError, silently: boolean): void {
+  const { joining, dialog } = draft.state;
+  draft.state.joining = null;
+  cancelDeadlines(draft, 'join-timeout');
+  draft.effects.push({ effect: 'leave', dialog, silently });
+  enter(draft, 'Idle', reason);
+  if (joining) fail(draft, 'join', joining.id, error);
+}
+
+function lobbyTimedOut(draft: Draft): void {
+  const { lobbyTimeoutMs } = draft.settings;
+  const error = timeout(`Nobody admitted us from the lobby within ${lobbyTimeoutMs / 60_000} min.`, true);
+  close(draft, 'LobbyTimeout', { joinError: error });
+}
+
+function terminate(draft: Draft, input: InputOf<'terminate'>): void {
+  const { state, moment } = draft;
+  if (input.incident && input.incident !== state.incident?.id) return ignore(draft, input);
+  state.terminating = [{ id: input.operationId, startedAt: moment.now }];
+  const reason = input.reason === 'GaveUp' ? 'GaveUp' : 'TerminateRequested';
+  close(draft, reason, { joinError: leftBeforeJoined(), because: input });
+}
+
+function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void {
+  effects.push({ effect: 'ignore', operationId });
+}
+
+function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
+  if (input.incident) return ignore(draft, input);
+  const { operationId } = input;
+  const { state, moment } = draft;
+  if (state.terminating.length >= limits.operations) {
+    return fail(
+      draft,
+      'terminate',
+      null,
+      invalidOperation('Too many wait for the session to end already.', 'LimitReached'),
+    );
+  }
+  state.terminating = [...state.terminating, { id: operationId, startedAt: moment.now }];
+}
+
+function ended(draft: Draft, input: InputOf<'terminate'>): void {
+  if (input.incident) ignore(draft, input);
+  else complete(draft, 'terminate', input.operationId, draft.moment.now, null);
+}
+
+function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void {
+  const waiting = draft.state.joining !== null;
+  const why: StateReason = cause === 'conference-ended' ? 'ConferenceEnded' : waiting ? 'LobbyDenied' : 'Ejected';
+  close(draft, why, { joinError: conferenceFailure(reason ?? why, 'The conference did not let us in.') });
+}
+
+/**
+ * Begins to close. A session whose first join is still pending goes back to Idle, any other ends Disconnected. From
+ * Reconnecting nobody is waited for: the other side is known to be out of reach.
+ */
+function close(
+  draft: Draft,
+  reason: StateReason,
+  { joinError, because }: { joinError: RecoveryError; because?: Explanation },
+): void {
+  const { state, settings } = draft;
+  const { joining, dialog, phase } = state;
+  state.joining = null;
+  state.closing = { phase: joining ? 'Idle' : 'Disconnected', reason };
+  cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due');
+  tellMcus(draft, { input: 'terminated' });
+  enter(draft, 'Disconnecting', reason, because);
+  failAll(draft, ({ operation }) =>
+    operationFailure('SessionTerminated', `The conference session ended before ${operation} was answered.`, {
+      safeToReplay: idempotent(operation),
+    }),
+  );
+  if (joining) fail(draft, 'join', joining.id, joinError);
+  // Behind a broken route the Focus still holds our dialog, and a BYE may get through; a Focus that failed over does not.
+  draft.effects.push({ effect: 'leave', dialog, silently: modeOf(phase) === 'rejoining' });
+  if (shown(phase) === 'Reconnecting') finish(draft);
+  else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
+}
+
+function finish(draft: Draft): void {
+  const { state } = draft;
+  const { phase, reason } = state.closing as NonNullable<ConferenceSessionState['closing']>;
+  const { terminating } = state;
+  cancelDeadlines(draft, 'closing-timeout');
+  // What a session that rolled back had shown of the conference is taken back before Idle (UCMA, transition 5).
+  if (phase === 'Idle') {
+    showRoster(draft, emptyRoster, differenceBetween(state.roster.participants, {}), 'notification');
+  }
+  state.terminating = [];
+  state.closing = null;
+  enter(draft, phase, reason);
+  for (const { id, startedAt } of terminating) complete(draft, 'terminate', id, startedAt, null);
+  Object.assign(state, { roster: emptyRoster, lobby: [], properties: {}, mcus: {} });
+}
+
+// ---------------------------------------------------------------------------------------------------------- Focus failover
+
+function loseFocus(draft: Draft, { incident }: InputOf<'focus-failed'>): void {
+  startOutage(draft, incident, 'focus');
+  tellMcus(draft, { input: 'reconnecting', focusFailed: true, incident: draft.state.incident });
+  enter(draft, 'AwaitingFailover', 'FocusFailover');
+  failAll(draft, interrupted);
+}
+
+/** Healing met a dialog that is gone: the route was not all that failed. */
+function turnToRejoin(draft: Draft): void {
+  tellMcus(draft, { input: 'reconnecting', focusFailed: true, incident: draft.state.incident });
+  enter(draft, 'AwaitingFailover', 'FocusFailover');
+  failAll(draft, interrupted);
+}
+
+function startOutage(draft: Draft, incident: string | null, level: 'focus' | 'hop'): void {
+  const { state, moment } = draft;
+  state.returnTo = state.phase === 'InLobby' ? 'InLobby' : 'Connected';
+  state.attempts = 0;
+  state.incident =
+    incident === null ? mintIncident(state.conference, level, moment.now) : { id: incident, startedAt: moment.now };
+  cancelDeadlines(draft, 'heartbeat-due');
+}
+
+/** The one re-join of this failover. */
+function rejoin(draft: Draft): void {
+  draft.state.attempts += 1;
+  enter(draft, 'Rejoining', 'FocusFailover');
+  sendJoin(draft, true);
+  setDeadline(draft, 'join-timeout', draft.settings.joinTimeoutMs);
+}
+
+function rejoined(draft: Draft, input: InputOf<'joined' | 'admitted'>): void {
+  cancelDeadlines(draft, 'join-timeout');
+  sendSignal(draft, { signal: 'response', purpose: 'rejoin', method: 'INVITE', status: 200 });
+  tellMcus(draft, { input: 'recovered' });
+  if (placementOf(input) === 'conference') return arrive(draft, input, 'resync', 'Rejoined');
+  // Somebody who waited in the lobby before goes on with the same patience (O22).
+  if (draft.state.returnTo === 'Connected') setDeadline(draft, 'lobby-timeout', draft.settings.lobbyTimeoutMs);
+  enter(draft, 'InLobby', 'PlacedInLobby');
+  startHeartbeat(draft);
+}
+
+function rejoinFailed(draft: Draft, { outcome }: InputOf<'join-failed'>): void {
+  if (outcome.kind === 'ok') return;
+  close(draft, 'RejoinFailed', { joinError: failureOf(outcome, 'The re-join', true) });
+}
+
+function rejoinTimedOut(draft: Draft): void {
+  close(draft, 'RejoinFailed', { joinError: joinTimeout(draft) });
+}
+
+// --------------------------------------------------------------------------------------------------- intermediate hop failure
+
+function loseRoute(draft: Draft, { incident, recoveryMode, attempts }: InputOf<'route-recovering'>): void {
+  startOutage(draft, incident, 'hop');
+  draft.state.attempts = attempts;
+  tellMcus(draft, { input: 'reconnecting', focusFailed: false, incident: draft.state.incident });
+  enter(draft, 'Recovering', 'RouteBroken');
+  const waits = recoveryMode === 'LimitedRetry';
+  for (const operation of Object.values(draft.state.operations)) {
+    const { met } = operation;
+    if (met && waits) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    else if (met) failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
+    else failOperation(draft, operation, interrupted(operation));
+  }
+}
+
+function regainRoute(draft: Draft, input: InputOf<'route-healthy'>): void {
+  const { state } = draft;
+  tellMcus(draft, { input: 'recovered' });
+  enter(draft, state.returnTo, 'RouteHealed');
+  startHeartbeat(draft);
+  const { joining } = state;
+  if (state.returnTo === 'InLobby') return;
+  state.joining = null;
+  if (joining) complete(draft, 'join', joining.id, joining.startedAt, { total: state.roster.total });
+  // Related dialogs are recovered after the Focus's: the subscription's refresh brings the full roster (MS-SIPRE 3.7.5.3.4).
+  draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
+  resend(draft, input);
+}
+
+/** A silent repair, or the end of the outage: what was held is sent again. */
+function resend(draft: Draft, _: InputOf<'route-healthy'>): void {
+  for (const operation of Object.values(draft.state.operations)) {
+    if (!operation.met || (operation.met.kind === 'refused' && operation.met.status === 481)) continue;
+    draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    send(draft, { ...operation, met: null, sends: operation.sends + 1 });
+  }
+}
+
+function abandonRoute(draft: Draft): void {
+  close(draft, 'RouteAbandoned', { joinError: leftBeforeJoined() });
+}
+
+function heal(draft: Draft, { attempt, method }: InputOf<'heal'>): void {
+  const { state, settings } = draft;
+  if (state.phase === 'Recovering') state.attempts = Math.max(state.attempts, attempt);
+  draft.effects.push({
+    effect: 'request',
+    requestId: healId(attempt),
+    dialog: state.dialog,
+    purpose: 'heal',
+    method,
+    attempt,
+    timeoutMs: settings.repairTimeoutMs,
+  });
+}
+
+function probe({ state, settings, effects }: Draft): void {
+  effects.push({
+    effect: 'request',
+    requestId: 'probe',
+    dialog: state.dialog,
+    purpose: 'probe',
+    timeoutMs: settings.repairTimeoutMs,
+  });
+}
+
+function startHeartbeat(draft: Draft): void {
+  if (draft.settings.heartbeatMs > 0) setDeadline(draft, 'heartbeat-due', draft.settings.heartbeatMs);
+}
+
+function beat({ state, settings, effects }: Draft): void {
+  effects.push({
+    effect: 'request',
+    requestId: 'heartbeat',
+    dialog: state.dialog,
+    purpose: 'refresh',
+    timeoutMs: settings.repairTimeoutMs,
+  });
+}
+
+// -------------------------------------------------------------------------------------------------------------- operations
+
+function begin(draft: Draft, input: InputOf<'operation'>): void {
+  const { state, moment } = draft;
+  const { operation, operationId, mcu = null } = input;
+  if (state.pending >= limits.operations) {
+    const error = invalidOperation(
+      `${limits.operations} operations are pending already; wait for one to complete.`,
+      'LimitReached',
+    );
+    return refuse(draft, input, error);
+  }
+  state.pending += 1;
+  send(draft, {
+    id: operationId,
+    operation,
+    arguments: input.arguments,
+    mcu,
+    startedAt: moment.now,
+    sends: 1,
+    met: null,
+  });
+}
+
+function send(draft: Draft, operation: Operation): void {
+  const { state, settings } = draft;
+  state.operations = { ...state.operations, [operation.id]: operation };
+  draft.effects.push({
+    effect: 'request',
+    requestId: operation.id,
+    dialog: state.dialog,
+    purpose: 'operation',
+    operation: operation.operation,
+    arguments: operation.arguments,
+    timeoutMs: settings.operationTimeoutMs,
+    ...(operation.mcu === null ? {} : { mcu: operation.mcu }),
+  });
+}
+
+function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
+  const { state, settings } = draft;
+  const body = signalOfOutcome(input);
+  if (body) sendSignal(draft, body);
+  if (input.purpose === 'refresh' && (state.phase === 'Connected' || state.phase === 'InLobby')) startHeartbeat(draft);
+  const operation = input.purpose === 'operation' ? state.operations[input.requestId] : undefined;
+  if (!operation) return;
+  const { outcome } = input;
+  if (outcome.kind === 'ok') return completeOperation(draft, operation, outcome.result);
+  const treatment = settings.signalsWired ? treatmentOf(operation, outcome) : 'fail';
+  if (treatment === 'fail') {
+    return failOperation(draft, operation, failureOf(outcome, operation.operation, idempotent(operation.operation)));
+  }
+  state.operations = { ...state.operations, [operation.id]: { ...operation, met: outcome } };
+  const at = draft.moment.now + settings.operationTimeoutMs;
+  draft.effects.push({ effect: 'set-deadline', deadline: holdOf(operation), at });
+}
+
+function holdOf({ id }: Operation): string {
+  return `hold-expired:${id}`;
+}
+
+/** Neither repair nor verdict came. */
+function stopHolding(draft: Draft, { deadline }: InputOf<'hold-expired'>): void {
+  const operation = draft.state.operations[deadline.slice('hold-expired:'.length)];
+  if (!operation?.met) return;
+  failOperation(draft, operation, failureOf(operation.met, operation.operation, idempotent(operation.operation)));
+}
+
+function failAll(draft: Draft, error: (operation: Operation) => RecoveryError): void {
+  for (const operation of Object.values(draft.state.operations)) failOperation(draft, operation, error(operation));
+}
+
+function remove(draft: Draft, operation: Operation): void {
+  const { [operation.id]: _, ...others } = draft.state.operations;
+  draft.state.operations = others;
+  draft.state.pending -= 1;
+  if (operation.met) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+}
+
+function completeOperation(draft: Draft, operation: Operation, result: unknown = null): void {
+  remove(draft, operation);
+  const { mcu, id: operationId, startedAt } = operation;
+  if (mcu === null) return complete(draft, operation.operation, operationId, startedAt, result);
+  const elapsedMs = draft.moment.now - startedAt;
+  const input = { input: 'completed' as const, operation: operation.operation, operationId, elapsedMs, result };
+  draft.effects.push({ effect: 'mcu', mcu, input });
+}
+
+function failOperation(draft: Draft, operation: Operation, error: RecoveryError): void {
+  remove(draft, operation);
+  const { mcu, id: operationId } = operation;
+  if (mcu === null) return fail(draft, operation.operation, operationId, error);
+  draft.effects.push({
+    effect: 'mcu',
+    mcu,
+    input: { input: 'failed', operation: operation.operation, operationId, error },
+  });
+}
+
+function refuse(draft: Draft, input: InputOf<'operation'>, error: RecoveryError): void {
+  const { mcu, operation, operationId } = input;
+  if (mcu === undefined) return fail(draft, operation, null, error);
+  draft.effects.push({ effect: 'mcu', mcu, input: { input: 'failed', operation, operationId, error } });
+}
+
+function refuseBegin(draft: Draft, input: InputOf<'operation' | 'join'>): void {
+  const operation = input.input === 'join' ? 'join' : input.operation;
+  const error = invalidOperation(`${operation} is not possible while the session is ${shown(draft.state.phase)}.`);
+  if (input.input === 'join') fail(draft, 'join', null, error);
+  else refuse(draft, input, error);
+}
+
+function refuseJoin(draft: Draft): void {
+  fail(
+    draft,
+    'join',
+    null,
+    invalidOperation(`The session is ${shown(draft.state.phase)} already; terminate it to join again.`),
+  );
+}
+
+function refuseRetry(draft: Draft, input: InputOf<'operation' | 'join'>): void {
+  const operation = input.input === 'join' ? 'join' : input.operation;
+  const error = retryableOperation(operation, 'the session is Reconnecting');
+  if (input.input === 'join') fail(draft, 'join', null, error);
+  else refuse(draft, input, error);
+}
+
+function complete(draft: Draft, operation: string, operationId: string, startedAt: number, result: unknown): void {
+  const { state, moment } = draft;
+  const body = {
+    event: 'operation-completed' as const,
+    operation,
+    operationId,
+    elapsedMs: moment.now - startedAt,
+    result,
+  };
+  draft.messages.push(fact(state, 'conference-session', moment, 'info', body));
+}
+
+function fail(draft: Draft, operation: string, operationId: string | null, error: RecoveryError): void {
+  const { state, moment } = draft;
+  const placed = { ...error, incident: state.incident?.id ?? null, state: shown(state.phase) };
+  const body = { event: 'operation-failed' as const, operation, operationId, error: placed };
+  draft.messages.push(fact(state, 'conference-session', moment, 'error', body));
+}
+
+function answer(draft: Draft, { operation, operationId }: InputOf<'query'>): void {
+  const { phase, dialog, incident, attempts, roster, lobby, properties, pending } = draft.state;
+  const result =
+    operation === 'roster'
+      ? {
+          participants: copyOfAll(roster.participants),
+          lobby: structuredClone(lobby),
+          properties: structuredClone(properties),
+        }
+      : {
+          state: shown(phase),
+          mode: modeOf(phase),
+          dialog,
+          attempts,
+          pending,
+          incident: incident?.id ?? null,
+          participants: roster.total,
+        };
+  complete(draft, operation, operationId, draft.moment.now, result);
+}
+
+// ------------------------------------------------------------------------------------------------ roster, reports, signals
+
+function notified(draft: Draft, { document }: InputOf<'document'>): void {
+  apply(draft, document, draft.state.resyncing ? 'resync' : 'notification');
+}
+
+function apply(draft: Draft, document: ConferenceDocument, cause: 'notification' | 'resync' | 'join'): void {
+  const { state } = draft;
+  const applied = applyDocument(state.roster, document);
+  switch (applied.kind) {
+    case 'stale':
+      return;
+    case 'full-up':
+      return fail(
+        draft,
+        'roster',
+        null,
+        invalidOperation(`A roster has at most ${limits.participants} participants.`, 'LimitReached'),
+      );
+    case 'gap':
+      if (state.resyncing) return;
+      state.resyncing = true;
+      draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
+      return;
+    case 'applied':
+      if (document.state === 'full') state.resyncing = false;
+      showRoster(draft, applied.roster, applied.difference, cause);
+      showLobby(draft, document.lobby);
+      showProperties(draft, document.properties);
+  }
+}
+
+function showRoster(
+  draft: Draft,
+  roster: Roster,
+  difference: RosterDifference,
+  cause: 'notification' | 'resync' | 'join',
+): void {
+  const { state, moment } = draft;
+  state.roster = roster;
+  if (!isDifferent(difference)) return;
+  const body = { event: 'roster-changed' as const, ...difference, total: roster.total, cause };
+  draft.messages.push(fact(state, 'conference-session', moment, 'info', body));
+  tellMcus(draft, { input: 'roster', participants: roster.participants, cause });
+}
+
+function showLobby(draft: Draft, waiting: Participant[] | undefined): void {
+  if (!waiting) return;
+  const { state, moment } = draft;
+  const added = waiting.filter(({ entity }) => !state.lobby.some((known) => known.entity === entity));
+  const removed = state.lobby.filter(({ entity }) => !waiting.some((present) => present.entity === entity));
+  state.lobby = waiting;
+  if (added.length === 0 && removed.length === 0) return;
+  const body = { event: 'lobby-changed' as const, added: structuredClone(added), removed: structuredClone(removed) };
+  draft.messages.push(fact(state, 'conference-session', moment, 'info', body));
+}
+
+function showProperties(draft: Draft, properties: JsonObject | undefined): void {
+  const { state, moment } = draft;
+  const changed: JsonObject = {};
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (JSON.stringify(state.properties[name]) !== JSON.stringify(value)) changed[name] = value;
+  }
+  if (Object.keys(changed).length === 0) return;
+  state.properties = { ...state.properties, ...changed };
+  const body = { event: 'properties-changed' as const, changed: structuredClone(changed) };
+  draft.messages.push(fact(state, 'conference-session', moment, 'info', body));
+}
+
+/** The server sent something unreadable: told, and otherwise without consequence. */
+function unreadable(draft: Draft, { message }: InputOf<'unreadable'>): void {
+  const error = failureOf(
+    { kind: 'unreachable', cause: 'malformed', written: true, message },
+    'The subscription',
+    true,
+  );
+  fail(draft, 'notification', null, error);
+}
+
+function reportMcu(draft: Draft, { mcu, report }: InputOf<'mcu-report'>): void {
+  draft.state.mcus = { ...draft.state.mcus, [mcu]: report };
+  sendSignal(draft, { signal: 'mcu-report', mcu, report });
+  draft.effects.push({ effect: 'mcu', mcu, input: { input: 'report', report, seq: draft.state.seq } });
+}
+
+function signal(draft: Draft, input: Parameters<typeof signalOf>[0]): void {
+  sendSignal(draft, signalOf(input));
+}
+
+function sendSignal(draft: Draft, body: Omit<ReturnType<typeof signalOf>, 'event'>): void {
+  const { state, moment } = draft;
+  draft.messages.push(fact(state, 'conference-session', moment, 'info', { event: 'signal', ...body }));
+}

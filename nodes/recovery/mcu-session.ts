@@ -1,0 +1,639 @@
+/**
+ * The MCU session: the conference's relation to one MCU (UCMA, McuSession; AudioVideoMcuSession and
+ * InstantMessagingMcuSession state transitions), and the call with it. It has no signaling of its own but the call's:
+ * its operations are proxied through the conference session to the Focus.
+ */
+import { failureOf, invalidOperation, operationFailure, retryableOperation, sessionRetrying } from './errors';
+import { limits } from './limits';
+import type {
+  CallReason,
+  CallState,
+  FailoverDetected,
+  JsonObject,
+  McuReason,
+  McuReport,
+  McuState,
+  RecoveryError,
+} from './messages';
+import { idempotent } from './operations';
+import { copyOfAll, differenceBetween, isDifferent, type Participants, participantsOf } from './roster';
+import type { McuReports, SignalingEffect, SignalingEvent } from './signaling';
+import { type DeadlineEffect, fact, type MachineState, type Moment, mintIncident, type Step } from './step';
+
+/** Settings of an MCU session. */
+export interface McuSessionSettings {
+  /** How long an operation waits for an Idle MCU before it is sent all the same, in ms (UCMA, McuSession.State: 30 s). */
+  activationTimeoutMs: number;
+  /** How long a call may take to be established, in ms. */
+  callTimeoutMs: number;
+}
+
+export const mcuSessionDefaults: McuSessionSettings = { activationTimeoutMs: 30_000, callTimeoutMs: 32_000 };
+
+/** `Unbound` shows as Idle: the parent has not joined a conference that supports this MCU. */
+type Phase = 'Unbound' | McuState;
+
+/** An operation that waits for the MCU to become Active. */
+interface Queued {
+  operationId: string;
+  operation: string;
+  arguments: JsonObject;
+}
+
+/** The latest call with the MCU. */
+interface Call {
+  id: string;
+  state: CallState;
+  /** The `call` or `hang-up` that is under way, and since when (ms since 1970). */
+  operationId: string | null;
+  operationSince: number;
+}
+
+/** State of one MCU session; plain JSON. */
+export interface McuSessionState extends MachineState {
+  mcu: string;
+  phase: Phase;
+  /** Is the conference session in Reconnecting? Then no operation is begun. */
+  reconnecting: boolean;
+  participants: Participants;
+  queue: Queued[];
+  call: Call | null;
+  /** Calls placed so far, to name the next one. */
+  calls: number;
+  /** An MCU failover ended the call, so its return is announced. */
+  callLost: boolean;
+  /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
+  activeReport: number;
+}
+
+/** What the conference session tells its MCU sessions. */
+export type McuParentInput =
+  /** A new conference session begins with this join. */
+  | { input: 'joining' }
+  /** Joined or re-joined; `mcus` is what the Focus says of its MCUs. */
+  | { input: 'joined'; dialog: number; mcus: McuReports }
+  | { input: 'reconnecting'; focusFailed: boolean; incident: MachineState['incident'] }
+  /** Reconnecting has been left. */
+  | { input: 'recovered' }
+  | { input: 'report'; report: McuReport; seq: number }
+  | { input: 'roster'; participants: Participants; cause: 'notification' | 'resync' | 'join' }
+  | { input: 'terminated' }
+  | { input: 'completed'; operation: string; operationId: string; elapsedMs: number; result: unknown }
+  | { input: 'failed'; operation: string; operationId: string; error: RecoveryError };
+
+/** What the MCU session's own node and its call tell it. */
+export type McuSessionInput =
+  | McuParentInput
+  | { input: 'operation'; operation: string; operationId: string; arguments: JsonObject }
+  | { input: 'verdict'; verdict: FailoverDetected }
+  | { input: 'deadline'; deadline: string }
+  | Extract<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' | 'outcome' }>;
+
+/** What an MCU session asks for; `proxy` hands an operation to the conference session. */
+export type McuSessionEffect =
+  | DeadlineEffect
+  | Extract<SignalingEffect, { effect: 'place-call' | 'end-call' | 'send-text' }>
+  | { effect: 'proxy'; operation: string; operationId: string; arguments: JsonObject };
+
+interface Draft {
+  state: McuSessionState;
+  messages: Step<McuSessionState, McuSessionEffect>['messages'];
+  effects: McuSessionEffect[];
+  moment: Moment;
+  settings: McuSessionSettings;
+}
+
+type Kind = McuSessionInput extends infer I
+  ? I extends { input: infer K extends string }
+    ? K
+    : I extends { event: infer E extends string }
+      ? E
+      : never
+  : never;
+type InputOf<K extends Kind> = Extract<McuSessionInput, { input: K } | { event: K }>;
+type Cell<K extends Kind> = (draft: Draft, input: InputOf<K>) => void;
+type Row<K extends Kind> = readonly [Cell<K>, Cell<K>, Cell<K>, Cell<K>, Cell<K>];
+
+const phases: readonly Phase[] = ['Unbound', 'Idle', 'Active', 'Retrying', 'Terminated'];
+
+/** UCMA, McuSession.State: the documented transitions, as states that people see. */
+const legal: { readonly [state in McuState]: readonly McuState[] } = {
+  Idle: ['Active', 'Terminated'],
+  Active: ['Retrying', 'Terminated'],
+  Retrying: ['Active', 'Idle', 'Terminated'],
+  Terminated: [],
+};
+
+/** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
+// biome-ignore format: a table is read in columns
+const table: { readonly [K in Kind]: Row<K> } = {
+  //                 Unbound        Idle           Active         Retrying       Terminated
+  'joining':        [none,          none,          none,          none,          begin],
+  'joined':         [bind,          rebind,        rebind,        rebind,        none],
+  'reconnecting':   [pause,         pauseIdle,     pauseActive,   pause,         none],
+  'recovered':      [resume,        resume,        resume,        resume,        none],
+  'report':         [none,          activate,      noteReport,    reactivate,    none],
+  'roster':         [roster,        roster,        roster,        roster,        none],
+  'terminated':     [end,           end,           end,           end,           none],
+  'completed':      [complete,      complete,      complete,      complete,      complete],
+  'failed':         [passFailure,   passFailure,   passFailure,   passFailure,   passFailure],
+  'operation':      [refuseUnbound, enqueue,       perform,       refuseRetrying, refuseEnded],
+  'verdict':        [none,          none,          failOver,      failOverAgain, none],
+  'deadline':       [none,          sendAnyway,    none,          none,          none],
+  'call-accepted':  [callAccepted,  callAccepted,  callAccepted,  callAccepted,  none],
+  'call-failed':    [callFailed,    callFailed,    callFailed,    callFailed,    callFailed],
+  'call-ended':     [callEnded,     callEnded,     callEnded,     callEnded,     none],
+  'media':          [mediaChanged,  mediaChanged,  mediaChanged,  mediaChanged,  none],
+  'text':           [textReceived,  textReceived,  textReceived,  textReceived,  none],
+  'outcome':        [textSent,      textSent,      textSent,      textSent,      textSent],
+};
+
+/** The MCU session machine. */
+export const mcuSession = {
+  /** A fresh record: Idle, not bound. */
+  start(conference: string, mcu: string): McuSessionState {
+    return {
+      version: 1,
+      conference,
+      mcu,
+      seq: 0,
+      dialog: 0,
+      incident: null,
+      phase: 'Unbound',
+      reconnecting: false,
+      participants: {},
+      queue: [],
+      call: null,
+      calls: 0,
+      callLost: false,
+      activeReport: 0,
+    };
+  },
+
+  /** One step. Never throws; never changes `state` or `input`. */
+  step(
+    state: McuSessionState,
+    input: McuSessionInput,
+    moment: Moment,
+    settings: McuSessionSettings,
+  ): Step<McuSessionState, McuSessionEffect> {
+    const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
+    const kind: Kind = 'event' in input ? input.event : input.input;
+    const cell = table[kind][phases.indexOf(state.phase)] as (draft: Draft, input: McuSessionInput) => void;
+    cell(draft, input);
+    return draft;
+  },
+
+  /** The state in UCMA's words. */
+  stateOf: (state: McuSessionState): McuState => shown(state.phase),
+};
+
+function shown(phase: Phase): McuState {
+  return phase === 'Unbound' ? 'Idle' : phase;
+}
+
+/** The only writer of the phase. */
+function enter(draft: Draft, phase: Phase, reason: McuReason): void {
+  const { state, moment } = draft;
+  const previous = shown(state.phase);
+  const next = shown(phase);
+  state.phase = phase;
+  if (previous === next) return;
+  if (!legal[previous].includes(next)) throw new Error(`illegal MCU transition ${previous} → ${next}`);
+  const closes = next === 'Active' || next === 'Terminated' || next === 'Idle';
+  const incident = state.incident;
+  const outage = { id: incident?.id ?? null, active: incident !== null && !closes };
+  if (closes) state.incident = null;
+  draft.messages.push(
+    fact(
+      state,
+      'mcu-session',
+      moment,
+      next === 'Retrying' ? 'warning' : 'info',
+      {
+        event: 'state-changed',
+        mcu: state.mcu,
+        previous,
+        state: next,
+        reason,
+      },
+      outage,
+    ),
+  );
+}
+
+function none(): void {}
+
+// ------------------------------------------------------------------------------------------- told by the conference session
+
+function begin(draft: Draft): void {
+  const { conference, mcu, seq, calls } = draft.state;
+  // A call id never comes twice, even over the sessions of one conference.
+  draft.state = { ...mcuSession.start(conference, mcu), seq, calls };
+}
+
+function bind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
+  draft.state.dialog = dialog;
+  const report = reportOf(mcus, draft.state.mcu);
+  if (report === 'unsupported') return terminate(draft, 'NotSupported');
+  enter(draft, 'Idle', 'Activated');
+  if (report === 'active') becomeActive(draft, 'Activated');
+}
+
+function rebind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
+  draft.state.dialog = dialog;
+  const report = reportOf(mcus, draft.state.mcu);
+  if (report === 'unsupported') return terminate(draft, 'NotSupported');
+  if (draft.state.phase === 'Idle' && report === 'active') becomeActive(draft, 'Activated');
+  else if (draft.state.phase === 'Retrying' && report === 'active') becomeActive(draft, 'McuReportedActive');
+  else if (draft.state.phase === 'Retrying' && report === 'inactive') enter(draft, 'Idle', 'McuReportedInactive');
+}
+
+/** A server that says nothing of MCUs has them all (SIP); one that lists them has those it lists (O8). */
+function reportOf(mcus: McuReports, mcu: string): McuReport {
+  return mcus === null ? 'active' : (mcus[mcu] ?? 'unsupported');
+}
+
+function pause(draft: Draft, { incident }: InputOf<'reconnecting'>): void {
+  draft.state.reconnecting = true;
+  draft.state.incident ??= incident;
+}
+
+function pauseIdle(draft: Draft, input: InputOf<'reconnecting'>): void {
+  pause(draft, input);
+  failQueue(draft, ({ operation }) => sessionRetrying(operation, idempotent(operation)));
+}
+
+function pauseActive(draft: Draft, input: InputOf<'reconnecting'>): void {
+  pause(draft, input);
+  // The call is left alone: that the Focus failed says nothing of the MCU (UCMA, conference recovery).
+  if (input.focusFailed) enter(draft, 'Retrying', 'FocusFailover');
+}
+
+function resume(draft: Draft): void {
+  draft.state.reconnecting = false;
+  if (draft.state.phase !== 'Retrying') draft.state.incident = null;
+}
+
+function activate(draft: Draft, input: InputOf<'report'>): void {
+  if (input.report === 'unsupported') return terminate(draft, 'NotSupported');
+  if (noteReport(draft, input)) becomeActive(draft, 'Activated');
+}
+
+function reactivate(draft: Draft, input: InputOf<'report'>): void {
+  if (noteReport(draft, input)) becomeActive(draft, 'McuReportedActive');
+  else if (input.report === 'inactive') enter(draft, 'Idle', 'McuReportedInactive');
+}
+
+function noteReport(draft: Draft, { report, seq }: InputOf<'report'>): boolean {
+  if (report === 'active') draft.state.activeReport = seq;
+  return report === 'active';
+}
+
+function becomeActive(draft: Draft, reason: McuReason): void {
+  enter(draft, 'Active', reason);
+  const { state } = draft;
+  if (state.callLost) {
+    state.callLost = false;
+    draft.messages.push(fact(state, 'mcu-session', draft.moment, 'info', { event: 'call-available', mcu: state.mcu }));
+  }
+  releaseQueue(draft);
+}
+
+function roster(draft: Draft, { participants, cause }: InputOf<'roster'>): void {
+  const { state, moment } = draft;
+  const present = participantsOf(participants, state.mcu);
+  const difference = differenceBetween(state.participants, present);
+  state.participants = present;
+  if (!isDifferent(difference)) return;
+  const total = Object.keys(present).length;
+  const body = { event: 'roster-changed' as const, mcu: state.mcu, ...difference, total, cause };
+  draft.messages.push(fact(state, 'mcu-session', moment, 'info', body));
+}
+
+function end(draft: Draft): void {
+  if (draft.state.phase === 'Unbound') return begin(draft);
+  terminate(draft, 'ConferenceTerminated');
+}
+
+function terminate(draft: Draft, reason: McuReason): void {
+  const { state } = draft;
+  if (state.call && !over(state.call.state)) hangUp(draft, 'ConferenceTerminated');
+  enter(draft, 'Terminated', reason);
+  failQueue(draft, ({ operation }) =>
+    reason === 'NotSupported'
+      ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
+      : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`),
+  );
+}
+
+// ------------------------------------------------------------------------------------------------------------- operations
+
+/** Operations of the call: never refused as retryable, since they do not go through the Focus. */
+const ofTheCall = new Set(['hang-up', 'send']);
+const queries = new Set(['status', 'roster']);
+
+function perform(draft: Draft, input: InputOf<'operation'>): void {
+  if (queries.has(input.operation)) return answer(draft, input);
+  if (ofTheCall.has(input.operation)) return performOnCall(draft, input);
+  if (draft.state.reconnecting)
+    return refuse(draft, input, retryableOperation(input.operation, 'the session is Reconnecting'));
+  dispatch(draft, input);
+}
+
+function enqueue(draft: Draft, input: InputOf<'operation'>): void {
+  if (queries.has(input.operation) || ofTheCall.has(input.operation) || draft.state.reconnecting)
+    return perform(draft, input);
+  const { state, moment, settings } = draft;
+  if (state.queue.length >= limits.queued) {
+    return refuse(
+      draft,
+      input,
+      invalidOperation(`${limits.queued} operations wait for the ${state.mcu} MCU already.`, 'LimitReached'),
+    );
+  }
+  const { operation, operationId } = input;
+  state.queue = [...state.queue, { operation, operationId, arguments: input.arguments }];
+  draft.effects.push({ effect: 'set-deadline', deadline: operationId, at: moment.now + settings.activationTimeoutMs });
+}
+
+function refuseRetrying(draft: Draft, input: InputOf<'operation'>): void {
+  if (queries.has(input.operation) || ofTheCall.has(input.operation)) return perform(draft, input);
+  refuse(draft, input, retryableOperation(input.operation, `the ${draft.state.mcu} MCU is Retrying`));
+}
+
+function refuseUnbound(draft: Draft, input: InputOf<'operation'>): void {
+  if (queries.has(input.operation)) return answer(draft, input);
+  refuse(
+    draft,
+    input,
+    invalidOperation(
+      `The conference has not been joined, so the ${draft.state.mcu} MCU cannot ${input.operation}. Send "join" to the conference-session first.`,
+    ),
+  );
+}
+
+function refuseEnded(draft: Draft, input: InputOf<'operation'>): void {
+  if (queries.has(input.operation)) return answer(draft, input);
+  refuse(
+    draft,
+    input,
+    invalidOperation(
+      `The ${draft.state.mcu} session is Terminated. It begins anew when the conference is joined again.`,
+    ),
+  );
+}
+
+function answer(draft: Draft, { operation, operationId }: InputOf<'operation'>): void {
+  const { mcu, phase, call, participants, queue } = draft.state;
+  const result =
+    operation === 'roster'
+      ? { participants: copyOfAll(participants) }
+      : { mcu, state: shown(phase), call: call?.state ?? 'None', queued: queue.length };
+  complete(draft, { input: 'completed', operation, operationId, elapsedMs: 0, result });
+}
+
+function dispatch(draft: Draft, { operation, operationId, arguments: given }: Queued): void {
+  if (operation === 'call') placeCall(draft, operationId, (given.media as string[] | undefined) ?? []);
+  else draft.effects.push({ effect: 'proxy', operation, operationId, arguments: given });
+}
+
+function releaseQueue(draft: Draft): void {
+  const { queue } = draft.state;
+  draft.state.queue = [];
+  for (const queued of queue) {
+    draft.effects.push({ effect: 'cancel-deadline', deadline: queued.operationId });
+    dispatch(draft, queued);
+  }
+}
+
+function failQueue(draft: Draft, error: (queued: Queued) => RecoveryError): void {
+  const { queue } = draft.state;
+  draft.state.queue = [];
+  for (const queued of queue) {
+    draft.effects.push({ effect: 'cancel-deadline', deadline: queued.operationId });
+    fail(draft, queued.operation, queued.operationId, error(queued));
+  }
+}
+
+/** The activation notice may have been lost, so the operation is tried all the same (UCMA, trusted conferencing user). */
+function sendAnyway(draft: Draft, { deadline }: InputOf<'deadline'>): void {
+  const queued = draft.state.queue.find(({ operationId }) => operationId === deadline);
+  if (!queued) return;
+  draft.state.queue = draft.state.queue.filter((other) => other !== queued);
+  dispatch(draft, queued);
+}
+
+function complete(draft: Draft, { operation, operationId, elapsedMs, result }: InputOf<'completed'>): void {
+  const { state, moment } = draft;
+  const body = { operation, operationId, elapsedMs, result, mcu: state.mcu };
+  draft.messages.push(fact(state, 'mcu-session', moment, 'info', { event: 'operation-completed', ...body }));
+}
+
+function passFailure(draft: Draft, { operation, operationId, error }: InputOf<'failed'>): void {
+  fail(draft, operation, operationId, error);
+}
+
+function refuse(draft: Draft, { operation }: InputOf<'operation'>, error: RecoveryError): void {
+  fail(draft, operation, null, error);
+}
+
+function fail(draft: Draft, operation: string, operationId: string | null, error: RecoveryError): void {
+  const { state, moment } = draft;
+  draft.messages.push(
+    fact(state, 'mcu-session', moment, 'error', {
+      event: 'operation-failed',
+      operation,
+      operationId,
+      mcu: state.mcu,
+      error: { ...error, incident: state.incident?.id ?? null, state: shown(state.phase) },
+    }),
+  );
+}
+
+// --------------------------------------------------------------------------------------------------------- MCU failover
+
+function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
+  draft.state.incident = verdict.incident
+    ? { id: verdict.incident, startedAt: draft.moment.now }
+    : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
+  loseCall(draft);
+  enter(draft, 'Retrying', 'McuFailover');
+  const latest = verdict.evidence.at(-1)?.seq ?? 0;
+  if (latest < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');
+}
+
+/** Retrying for the Focus's sake already: now the MCU is known to fail too, and takes its call with it. */
+function failOverAgain(draft: Draft): void {
+  loseCall(draft);
+}
+
+function loseCall(draft: Draft): void {
+  if (!draft.state.call || over(draft.state.call.state)) return;
+  draft.state.callLost = true;
+  hangUp(draft, 'TerminatedByMcuFailover');
+}
+
+// ---------------------------------------------------------------------------------------------------------------- the call
+
+function over(state: CallState): boolean {
+  return state === 'None' || state === 'Terminated';
+}
+
+function performOnCall(draft: Draft, input: InputOf<'operation'>): void {
+  const { state, settings } = draft;
+  const { operation, operationId } = input;
+  const { call } = state;
+  if (!call || over(call.state) || call.state === 'Terminating') {
+    return refuse(
+      draft,
+      input,
+      invalidOperation(
+        `There is no call with the ${state.mcu} MCU, so ${operation} is not possible. Send "call" first.`,
+      ),
+    );
+  }
+  if (operation === 'hang-up') {
+    changeCall(draft, 'Terminating', 'HungUp', operationId);
+    if (call.operationId !== null) fail(draft, 'call', call.operationId, callOver('Aborted'));
+    draft.effects.push({ effect: 'end-call', callId: call.id, mcu: state.mcu });
+    return;
+  }
+  if (call.state !== 'Established') {
+    return refuse(
+      draft,
+      input,
+      invalidOperation(`The call is ${call.state}; text can be sent once it is Established.`),
+    );
+  }
+  draft.effects.push({
+    effect: 'send-text',
+    requestId: operationId,
+    callId: call.id,
+    mcu: state.mcu,
+    text: input.arguments.text as string,
+    timeoutMs: settings.callTimeoutMs,
+  });
+}
+
+function placeCall(draft: Draft, operationId: string, media: string[]): void {
+  const { state, moment, settings } = draft;
+  if (state.call && !over(state.call.state)) {
+    return fail(
+      draft,
+      'call',
+      operationId,
+      invalidOperation(`The call with the ${state.mcu} MCU is ${state.call.state} already.`),
+    );
+  }
+  state.calls += 1;
+  state.callLost = false;
+  const id = `${state.mcu}-${state.calls}`;
+  state.call = { id, state: 'None', operationId, operationSince: moment.now };
+  changeCall(draft, 'Establishing', 'Requested', operationId);
+  draft.effects.push({ effect: 'place-call', callId: id, mcu: state.mcu, media, timeoutMs: settings.callTimeoutMs });
+}
+
+/** The only writer of the call's state. `operationId` is the operation that the next change will complete. */
+function changeCall(draft: Draft, next: CallState, reason: CallReason, operationId: string | null): void {
+  const { state, moment } = draft;
+  const call = state.call as Call;
+  const previous = call.state;
+  const operationSince = operationId === call.operationId ? call.operationSince : moment.now;
+  state.call = { ...call, state: next, operationId, operationSince };
+  draft.messages.push(
+    fact(state, 'mcu-session', moment, reason === 'TerminatedByMcuFailover' ? 'warning' : 'info', {
+      event: 'call-state-changed',
+      mcu: state.mcu,
+      previous,
+      state: next,
+      reason,
+    }),
+  );
+}
+
+function ofThisCall(draft: Draft, { callId }: { callId: string }): Call | null {
+  const { call } = draft.state;
+  return call && call.id === callId && !over(call.state) ? call : null;
+}
+
+function completeCallOperation(draft: Draft, operation: string, { operationId, operationSince }: Call): void {
+  if (operationId === null) return;
+  const elapsedMs = draft.moment.now - operationSince;
+  complete(draft, { input: 'completed', operation, operationId, elapsedMs, result: null });
+}
+
+function callAccepted(draft: Draft, input: InputOf<'call-accepted'>): void {
+  const call = ofThisCall(draft, input);
+  if (call?.state !== 'Establishing') return;
+  changeCall(draft, 'Established', 'Accepted', null);
+  completeCallOperation(draft, 'call', call);
+}
+
+function callFailed(draft: Draft, input: InputOf<'call-failed'>): void {
+  const call = ofThisCall(draft, input);
+  if (call?.state !== 'Establishing') return;
+  changeCall(draft, 'Terminated', 'Failed', null);
+  if (input.outcome.kind !== 'ok' && call.operationId !== null) {
+    fail(draft, 'call', call.operationId, failureOf(input.outcome, `The call to the ${draft.state.mcu} MCU`, false));
+  }
+}
+
+function callEnded(draft: Draft, input: InputOf<'call-ended'>): void {
+  const call = ofThisCall(draft, input);
+  if (!call) return;
+  changeCall(draft, 'Terminated', call.state === 'Terminating' ? 'HungUp' : input.reason, null);
+  if (call.state === 'Terminating') completeCallOperation(draft, 'hang-up', call);
+  else if (call.operationId !== null) fail(draft, 'call', call.operationId, callOver('Aborted'));
+}
+
+function callOver(reason: 'Aborted' | 'SessionTerminated' | 'SessionRetrying'): RecoveryError {
+  return operationFailure(reason, 'The call ended before it was established.', {
+    retryable: reason === 'SessionRetrying',
+  });
+}
+
+/** Ends the call from our side, without waiting for an answer. */
+function hangUp(draft: Draft, reason: 'TerminatedByMcuFailover' | 'ConferenceTerminated'): void {
+  const call = draft.state.call as Call;
+  changeCall(draft, 'Terminated', reason, null);
+  draft.effects.push({ effect: 'end-call', callId: call.id, mcu: draft.state.mcu });
+  if (call.operationId === null) return;
+  if (call.state === 'Terminating') completeCallOperation(draft, 'hang-up', call);
+  else
+    fail(
+      draft,
+      'call',
+      call.operationId,
+      callOver(reason === 'ConferenceTerminated' ? 'SessionTerminated' : 'SessionRetrying'),
+    );
+}
+
+function mediaChanged(draft: Draft, input: InputOf<'media'>): void {
+  const { state, moment } = draft;
+  if (!ofThisCall(draft, input)) return;
+  draft.messages.push(
+    fact(state, 'mcu-session', moment, 'info', {
+      event: 'media-changed',
+      mcu: state.mcu,
+      flowing: input.flowing,
+      lastPacketAt: input.lastPacketAt === null ? null : new Date(input.lastPacketAt).toISOString(),
+      packets: input.packets,
+    }),
+  );
+}
+
+function textReceived(draft: Draft, { from, text }: InputOf<'text'>): void {
+  const { state, moment } = draft;
+  draft.messages.push(
+    fact(state, 'mcu-session', moment, 'info', { event: 'text-received', mcu: state.mcu, from, text }),
+  );
+}
+
+function textSent(draft: Draft, { requestId, outcome, elapsedMs }: InputOf<'outcome'>): void {
+  if (outcome.kind === 'ok') {
+    complete(draft, { input: 'completed', operation: 'send', operationId: requestId, elapsedMs, result: null });
+  } else {
+    fail(draft, 'send', requestId, failureOf(outcome, 'The text', false));
+  }
+}

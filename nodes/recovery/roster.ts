@@ -1,0 +1,205 @@
+/**
+ * Rosters: how a conference document changes one (RFC 4575, 4.6), and what differs between two. A roster is never changed
+ * in place, so a reference to one is a snapshot of it.
+ */
+import { limits } from './limits';
+import type { Endpoint, Media, Participant } from './messages';
+import type { ConferenceDocument, DocumentUser } from './signaling';
+
+/** Participants by entity. */
+export type Participants = { readonly [entity: string]: Participant };
+
+/** A roster and how far its subscription has come. */
+export interface Roster {
+  /** Version of the latest document of this subscription; null before the first. */
+  version: number | null;
+  participants: Participants;
+  total: number;
+}
+
+/** What became different; `joined`, `left` and `changed` hold copies that the receiver may keep. */
+export interface RosterDifference {
+  joined: Participant[];
+  left: Participant[];
+  changed: Participant[];
+}
+
+/**
+ * - `applied`: the document is part of the roster now.
+ * - `stale`: it is not newer than what is known, and was dropped.
+ * - `gap`: a document before it is missing; the subscription must be refreshed (RFC 4575, 4.6).
+ * - `full-up`: it has more participants than a roster may have.
+ */
+export type ApplyResult =
+  | { kind: 'applied'; roster: Roster; difference: RosterDifference }
+  | { kind: 'stale' | 'gap' | 'full-up' };
+
+export const emptyRoster: Roster = { version: null, participants: {}, total: 0 };
+
+/** The same participants, waiting for the first document of a new subscription. */
+export function awaitingResync(roster: Roster): Roster {
+  return { ...roster, version: null };
+}
+
+/** Applies a document by the rules of RFC 4575, 4.6. */
+export function applyDocument(roster: Roster, document: ConferenceDocument): ApplyResult {
+  if (document.state === 'partial') {
+    if (roster.version === null || document.version > roster.version + 1) return { kind: 'gap' };
+    if (document.version <= roster.version) return { kind: 'stale' };
+    return merge(roster, document);
+  }
+  if (roster.version !== null && document.version <= roster.version) return { kind: 'stale' };
+  return replace(roster, document);
+}
+
+function replace(roster: Roster, document: ConferenceDocument): ApplyResult {
+  const participants: { [entity: string]: Participant } = {};
+  let total = 0;
+  for (const user of document.users) {
+    if (user.state === 'deleted') continue;
+    const known = participants[user.entity];
+    if (!known) total += 1;
+    // Real servers list two devices of one person as two users of the same entity.
+    participants[user.entity] = known ? mergeUser(known, { ...user, state: 'partial' }) : fullUser(user);
+  }
+  if (total > limits.participants) return { kind: 'full-up' };
+  return {
+    kind: 'applied',
+    roster: { version: document.version, participants, total },
+    difference: differenceBetween(roster.participants, participants),
+  };
+}
+
+function merge(roster: Roster, document: ConferenceDocument): ApplyResult {
+  const participants: { [entity: string]: Participant } = { ...roster.participants };
+  const difference: RosterDifference = { joined: [], left: [], changed: [] };
+  const touched = new Set<string>();
+  for (const user of document.users) {
+    touched.add(user.entity);
+    const known = participants[user.entity];
+    if (user.state === 'deleted') delete participants[user.entity];
+    else participants[user.entity] = known && user.state === 'partial' ? mergeUser(known, user) : fullUser(user);
+  }
+  let total = roster.total;
+  for (const entity of touched) {
+    const before = roster.participants[entity];
+    const after = participants[entity];
+    if (after && !before) total += 1;
+    if (before && !after) total -= 1;
+    compare(before, after, difference);
+  }
+  if (total > limits.participants) return { kind: 'full-up' };
+  return { kind: 'applied', roster: { version: document.version, participants, total }, difference };
+}
+
+function fullUser(user: DocumentUser): Participant {
+  const { state: _, endpoints, ...participant } = user;
+  return { ...participant, endpoints: endpoints.filter(({ state }) => state !== 'deleted').map(fullEndpoint) };
+}
+
+function fullEndpoint({ state: _, ...endpoint }: DocumentUser['endpoints'][number]): Endpoint {
+  return endpoint;
+}
+
+function mergeUser(known: Participant, user: DocumentUser): Participant {
+  const endpoints = new Map(known.endpoints.map((endpoint) => [endpoint.entity, endpoint]));
+  for (const endpoint of user.endpoints) {
+    const before = endpoints.get(endpoint.entity);
+    if (endpoint.state === 'deleted') endpoints.delete(endpoint.entity);
+    else if (endpoint.state === 'partial' && before) endpoints.set(endpoint.entity, mergeEndpoint(before, endpoint));
+    else endpoints.set(endpoint.entity, fullEndpoint(endpoint));
+  }
+  return {
+    ...known,
+    ...(user.displayName === undefined ? {} : { displayName: user.displayName }),
+    roles: user.roles.length > 0 ? user.roles : known.roles,
+    endpoints: [...endpoints.values()],
+  };
+}
+
+function mergeEndpoint(known: Endpoint, { state: _, ...endpoint }: DocumentUser['endpoints'][number]): Endpoint {
+  const media = new Map(known.media.map((stream) => [stream.id, stream]));
+  for (const stream of endpoint.media) media.set(stream.id, { ...media.get(stream.id), ...stream });
+  return { ...known, ...endpoint, media: [...media.values()] };
+}
+
+/** Everything that differs between two sets of participants. */
+export function differenceBetween(before: Participants, after: Participants): RosterDifference {
+  const difference: RosterDifference = { joined: [], left: [], changed: [] };
+  for (const entity in before) compare(before[entity], after[entity], difference);
+  for (const entity in after) if (!(entity in before)) compare(undefined, after[entity], difference);
+  return difference;
+}
+
+/** Does anything differ? */
+export function isDifferent({ joined, left, changed }: RosterDifference): boolean {
+  return joined.length > 0 || left.length > 0 || changed.length > 0;
+}
+
+function compare(before: Participant | undefined, after: Participant | undefined, difference: RosterDifference): void {
+  if (before === after) return;
+  if (!before) difference.joined.push(copyOf(after as Participant));
+  else if (!after) difference.left.push(copyOf(before));
+  else if (!sameParticipant(before, after)) difference.changed.push(copyOf(after));
+}
+
+/** Copies of all participants, for a message that others may change. */
+export function copyOfAll(participants: Participants): Participant[] {
+  return Object.values(participants).map(copyOf);
+}
+
+function copyOf(participant: Participant): Participant {
+  return {
+    ...participant,
+    roles: [...participant.roles],
+    endpoints: participant.endpoints.map((endpoint) => ({
+      ...endpoint,
+      media: endpoint.media.map((stream) => ({ ...stream })),
+    })),
+  };
+}
+
+function sameParticipant(one: Participant, other: Participant): boolean {
+  return (
+    one.displayName === other.displayName &&
+    sameList(one.roles, other.roles, (a, b) => a === b) &&
+    sameList(one.endpoints, other.endpoints, sameEndpoint)
+  );
+}
+
+function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  return one.entity === other.entity && one.status === other.status && sameList(one.media, other.media, sameMedia);
+}
+
+function sameMedia(one: Media, other: Media): boolean {
+  return one.id === other.id && one.type === other.type && one.status === other.status;
+}
+
+function sameList<T>(one: readonly T[], other: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  return one.length === other.length && one.every((item, index) => same(item, other[index] as T));
+}
+
+/** Media types that an MCU mixes (RFC 4575, 5.8.2; session types of conference servers); others: the MCU's own name. */
+const modalities: { [mcu: string]: readonly string[] } = {
+  'audio-video': ['audio', 'video', 'audio-video'],
+  chat: ['text', 'message', 'chat'],
+};
+
+/**
+ * The roster of one MCU: who has media there, with just that media. It follows from the Focus's roster, so it comes without
+ * a call to the MCU (UCMA, conference scheduling and management).
+ */
+export function participantsOf(participants: Participants, mcu: string): Participants {
+  const types = modalities[mcu] ?? [mcu];
+  const present: { [entity: string]: Participant } = {};
+  for (const entity in participants) {
+    const participant = participants[entity] as Participant;
+    const endpoints: Endpoint[] = [];
+    for (const endpoint of participant.endpoints) {
+      const media = endpoint.media.filter((stream) => types.includes(stream.type ?? stream.id));
+      if (media.length > 0) endpoints.push({ ...endpoint, media });
+    }
+    if (endpoints.length > 0) present[entity] = { ...participant, endpoints };
+  }
+  return present;
+}

@@ -1,0 +1,342 @@
+/**
+ * What every node of the pack has in common: it keeps one record of a machine per conference, feeds it what comes in,
+ * sends what comes out, and keeps its deadlines. One funnel for errors, one place where messages are made.
+ */
+import type { Node, NodeMessage } from 'node-red';
+import { invalidOperation } from '../recovery/errors';
+import { limits } from '../recovery/limits';
+import type { Fact, JsonObject, OperationFailed, RecoveryError, Request, Source } from '../recovery/messages';
+import {
+  conferenceName,
+  type DeadlineEffect,
+  fact,
+  type MachineState,
+  type Message,
+  type Moment,
+  type Step,
+} from '../recovery/step';
+import { type Deadline, deadlines } from './deadlines';
+import { catchable, Delivery, type Done, type Send } from './delivery';
+import { membersOf } from './payload';
+import { levelOf, topicPath } from './topics';
+
+/** A machine's state of one conference, with what this process holds for it. */
+export interface ConferenceRecord<State> {
+  state: State;
+  /** Its name in topics. */
+  readonly name: string;
+  readonly deadlines: Map<string, Deadline>;
+}
+
+/** How a node differs from others, as far as this file is concerned. */
+export interface KeyedNodeOptions {
+  source: Source;
+  /** Conference of the dialog, or ''. */
+  conference: string;
+  /** Alias of the dialog's conference, or ''. */
+  alias: string;
+  outputs: number;
+  /** Output for failed operations; null sends them to Catch nodes. */
+  errorOutput: number | null;
+}
+
+/** Status of a node in the editor. */
+export interface Status {
+  fill: 'red' | 'green' | 'yellow' | 'blue' | 'grey';
+  shape: 'ring' | 'dot';
+  text: string;
+}
+
+const started = Date.now().toString(36);
+let operations = 0;
+
+/** Identifier of an operation, unique in this process and, in practice, over restarts. */
+export function newOperationId(): string {
+  operations += 1;
+  return `${started}-${operations.toString(36)}`;
+}
+
+/** The present, for a step. */
+export function present(): Moment {
+  return { now: Date.now(), random: Math.random() };
+}
+
+/** Base of all nodes that keep a record per conference. */
+export abstract class KeyedNode<State extends MachineState, Effect extends { effect: string }> {
+  protected readonly records = new Map<string, ConferenceRecord<State>>();
+  private readonly pending = new Map<string, Delivery>();
+  /** Highest `seq` of a forgotten record, so that numbers never go back. */
+  private seqFloor = 0;
+  private current: Delivery | null = null;
+  private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
+  private shownStatus = '';
+  private lastingTrouble: string | null = null;
+
+  constructor(
+    protected readonly node: Node,
+    protected readonly options: KeyedNodeOptions,
+  ) {
+    node.on('input', (message, send, done) => this.receive(message, send as Send, done));
+    node.on('close', (removed: boolean, done: () => void) => {
+      this.close(removed);
+      done();
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------- what a kind of node defines
+
+  /** A fresh record. */
+  protected abstract start(conference: string): State;
+  /** May a record be forgotten when room is needed? */
+  protected abstract isIdle(state: State): boolean;
+  protected abstract onFact(fact: Fact): void;
+  protected abstract onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void;
+  protected abstract onDeadline(record: ConferenceRecord<State>, deadline: string): void;
+  /** Carries out an effect other than a deadline. */
+  protected abstract perform(record: ConferenceRecord<State>, effect: Exclude<Effect, DeadlineEffect>): void;
+  /** The output for a message; null keeps it in. */
+  protected abstract outputOf(message: Message): number | null;
+  protected abstract status(): Status | null;
+
+  // ------------------------------------------------------------------------------------------------------------------ input
+
+  private receive(message: NodeMessage, send: Send, done: Done): void {
+    const { source, conference } = this.options;
+    const { members, batch } = membersOf(source, message.payload, conference);
+    const delivery = new Delivery(message, batch, send, done, (error, failed) => this.node.error(error, failed));
+    this.current = delivery;
+    if (batch) this.collected = [];
+    try {
+      for (const member of members) {
+        if (member.kind === 'fact') this.onFact(member.fact);
+        else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
+        else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);
+      }
+    } catch (error) {
+      // A defect of ours must not stop Node-RED, nor take other conferences with it.
+      this.node.error(error as Error, message);
+    } finally {
+      this.current = null;
+      this.flush(delivery);
+      delivery.release();
+      this.showStatus();
+    }
+  }
+
+  /** Runs something that no message caused: a deadline, news of the conferencing system. */
+  protected run(cause: () => void): void {
+    try {
+      cause();
+    } catch (error) {
+      this.node.error(error as Error, {});
+    } finally {
+      this.showStatus();
+    }
+  }
+
+  /** The record of a conference; a new one when there is none. Throws nothing: undefined when the node is full. */
+  protected recordOf(conference: string): ConferenceRecord<State> | undefined {
+    const known = this.records.get(conference);
+    if (known) return known;
+    if (this.records.size >= limits.conferences && !this.forgetOne()) return undefined;
+    const { alias } = this.options;
+    const name = alias && conference === this.options.conference ? levelOf(alias) : conferenceName(conference);
+    const state = this.start(conference);
+    state.seq = this.seqFloor;
+    const record: ConferenceRecord<State> = { state, name, deadlines: new Map() };
+    this.records.set(conference, record);
+    return record;
+  }
+
+  private forgetOne(): boolean {
+    for (const [conference, { state }] of this.records) {
+      if (!this.isIdle(state)) continue;
+      this.seqFloor = Math.max(this.seqFloor, state.seq);
+      this.records.delete(conference);
+      return true;
+    }
+    return false;
+  }
+
+  /** The error of a node that keeps as many conferences as it may. */
+  protected fullError(): RecoveryError {
+    return invalidOperation(`This node keeps ${limits.conferences} conferences, which is its limit.`, 'LimitReached');
+  }
+
+  // --------------------------------------------------------------------------------------------------------------- requests
+
+  /** From now on, whatever names `operationId` answers this message. */
+  protected await(operationId: string, delivery: Delivery): void {
+    delivery.hold();
+    this.pending.set(operationId, delivery);
+  }
+
+  /** Nothing will answer it. */
+  protected forget(operationId: string): void {
+    const delivery = this.pending.get(operationId);
+    this.pending.delete(operationId);
+    delivery?.release();
+  }
+
+  /** A request that could not be taken: one typed error, and nothing changes. */
+  protected refuse(
+    conference: string | null,
+    operation: string,
+    error: RecoveryError,
+    delivery: Delivery | null,
+  ): void {
+    const record = conference === null ? undefined : this.records.get(conference);
+    const state = record?.state ?? { version: 1, conference: conference ?? '', seq: 0, dialog: 0, incident: null };
+    const failure = fact(state, this.options.source, present(), 'error', {
+      event: 'operation-failed',
+      operation,
+      operationId: null,
+      error,
+    }) as OperationFailed;
+    this.fail(failure, record?.name ?? conferenceName(conference ?? ''), delivery);
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------- output
+
+  /**
+   * Takes a step into account: new state, messages, effects. Effects named in `first` come before the messages, so that
+   * what they cause at other nodes leaves before.
+   */
+  protected take(
+    record: ConferenceRecord<State>,
+    step: Step<State, Effect>,
+    first: string | null = null,
+    asking: string | null = null,
+  ): void {
+    record.state = step.state;
+    for (const effect of step.effects)
+      if (effect.effect === first) this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
+    for (const message of step.messages) this.emit(record, message, asking);
+    for (const effect of step.effects) {
+      if (effect.effect === first) continue;
+      if (effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline') {
+        this.keepDeadline(record, effect as unknown as DeadlineEffect);
+      } else {
+        this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
+      }
+    }
+  }
+
+  private keepDeadline(record: ConferenceRecord<State>, effect: DeadlineEffect): void {
+    const { deadline } = effect;
+    const known = record.deadlines.get(deadline);
+    if (known) deadlines.cancel(known);
+    record.deadlines.delete(deadline);
+    if (effect.effect === 'cancel-deadline') return;
+    const set = deadlines.set(effect.at, () => {
+      record.deadlines.delete(deadline);
+      this.run(() => this.onDeadline(record, deadline));
+    });
+    record.deadlines.set(deadline, set);
+  }
+
+  /** Sends one message to its output, as the answer to whoever asked for it. `asking` is the request of this very step. */
+  private emit(record: ConferenceRecord<State>, message: Message, asking: string | null): void {
+    const isFact = 'event' in message;
+    const operationId =
+      isFact && (message.event === 'operation-completed' || message.event === 'operation-failed')
+        ? (message.operationId ?? asking)
+        : asking && isFact && isAnswer(message)
+          ? asking
+          : null;
+    const delivery = operationId === null ? null : (this.pending.get(operationId) ?? null);
+    if (operationId !== null) this.pending.delete(operationId);
+    if (isFact && message.event === 'operation-failed') {
+      this.fail(message, record.name, delivery);
+    } else {
+      const output = this.outputOf(message);
+      if (output !== null) this.send(message, output, record.name, delivery);
+    }
+    delivery?.release();
+  }
+
+  private fail(failure: OperationFailed, name: string, delivery: Delivery | null): void {
+    const { errorOutput } = this.options;
+    if (errorOutput !== null && this.isWired(errorOutput)) return this.send(failure, errorOutput, name, delivery);
+    if (delivery) return delivery.fail(failure.error);
+    this.node.error(catchable(failure.error), { payload: failure, topic: topicOf(failure, name) } as NodeMessage);
+  }
+
+  private send(message: Message, output: number, name: string, delivery: Delivery | null): void {
+    // Within a batch, everything but the answers of earlier messages leaves together.
+    if (this.collected && (delivery === null || delivery === this.current)) {
+      this.collected.push({ message, output, delivery });
+      return;
+    }
+    const sent = { ...delivery?.message, topic: topicOf(message, name), payload: message } as NodeMessage;
+    const outputs = place(sent, output);
+    if (delivery) delivery.send(outputs);
+    else this.node.send(outputs);
+  }
+
+  private flush(delivery: Delivery): void {
+    const { collected } = this;
+    this.collected = null;
+    if (!collected) return;
+    for (let output = 0; output < this.options.outputs; output += 1) {
+      const payload = collected.filter((item) => item.output === output).map(({ message }) => message);
+      if (payload.length > 0) delivery.send(place({ ...delivery.message, payload } as NodeMessage, output));
+    }
+  }
+
+  /** Is anything connected to this output? */
+  protected isWired(output: number): boolean {
+    const { wires } = this.node as unknown as { wires?: unknown[][] };
+    return (wires?.[output]?.length ?? 0) > 0;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------------- status
+
+  /** Something is wrong with the node itself, and stays so: red status, one line in the log. */
+  protected trouble(text: string): void {
+    if (this.lastingTrouble === text) return;
+    this.lastingTrouble = text;
+    this.node.error(text);
+    this.showStatus();
+  }
+
+  /** Shows the status when it has changed. */
+  protected showStatus(): void {
+    const status: Status | null = this.lastingTrouble
+      ? { fill: 'red', shape: 'ring', text: this.lastingTrouble }
+      : this.status();
+    const key = status ? `${status.fill} ${status.shape} ${status.text}` : '';
+    if (key === this.shownStatus) return;
+    this.shownStatus = key;
+    this.node.status(status ?? {});
+  }
+
+  // ------------------------------------------------------------------------------------------------------------------ close
+
+  /** Clears everything that the node holds. */
+  protected close(_removed: boolean): void {
+    for (const { deadlines: own } of this.records.values())
+      for (const deadline of own.values()) deadlines.cancel(deadline);
+    this.records.clear();
+    for (const delivery of this.pending.values()) {
+      delivery.fail(invalidOperation('The node was closed before the operation had completed.'));
+      delivery.release();
+    }
+    this.pending.clear();
+  }
+}
+
+/** Facts of policy nodes that answer a request of their own. */
+function isAnswer(message: Fact): boolean {
+  return message.event.endsWith('-status') && message.event !== 'session-status';
+}
+
+function topicOf(message: Message, name: string): string {
+  return `conference/${name}/${'event' in message ? topicPath(message) : 'command'}`;
+}
+
+function place(message: NodeMessage, output: number): (NodeMessage | null)[] {
+  const outputs: (NodeMessage | null)[] = new Array(output + 1).fill(null);
+  outputs[output] = message;
+  return outputs;
+}

@@ -1,0 +1,62 @@
+/** Reading what came in over a wire: facts, requests, batches of them, and what is neither (contract, section 1). */
+import { complaintAbout } from '../recovery/commands';
+import { argument } from '../recovery/errors';
+import { limits } from '../recovery/limits';
+import type { Fact, JsonObject, RecoveryError, Request, Source } from '../recovery/messages';
+
+/** One member of a payload: a fact, a request with its conference, a complaint, or nothing that concerns anybody. */
+export type Member =
+  | { kind: 'fact'; fact: Fact }
+  | { kind: 'request'; request: Request & JsonObject; conference: string }
+  | { kind: 'complaint'; error: RecoveryError; command: string; conference: string | null }
+  | { kind: 'nothing' };
+
+/** The members of a payload, in order, and whether it was a batch. `conference` is the dialog's, or ''. */
+export function membersOf(node: Source, payload: unknown, conference: string): { members: Member[]; batch: boolean } {
+  if (!Array.isArray(payload)) return { members: [memberOf(node, payload, conference)], batch: false };
+  if (payload.length > limits.batch) {
+    const error = argument(`A batch has at most ${limits.batch} members; this one has ${payload.length}.`);
+    return { members: [{ kind: 'complaint', error, command: 'batch', conference: null }], batch: false };
+  }
+  return { members: payload.map((member) => memberOf(node, member, conference)), batch: true };
+}
+
+function memberOf(node: Source, payload: unknown, ownConference: string): Member {
+  const member: unknown = typeof payload === 'string' ? { command: payload } : payload;
+  if (!isObject(member) || (!('event' in member) && !('command' in member))) {
+    const error = argument(
+      'msg.payload must be a command such as {"command": "status"}, a fact of another node of this pack, or a list of those.',
+    );
+    return { kind: 'complaint', error, command: 'input', conference: ownConference || null };
+  }
+  if ('event' in member) {
+    const usable = typeof member.event === 'string' && typeof member.conference === 'string';
+    return usable ? { kind: 'fact', fact: member as unknown as Fact } : { kind: 'nothing' };
+  }
+  const conference = member.conference ?? ownConference;
+  const command = typeof member.command === 'string' ? member.command : 'input';
+  const error = complaintAbout(node, member) ?? conferenceComplaint(conference);
+  if (error)
+    return {
+      kind: 'complaint',
+      error,
+      command,
+      conference: typeof conference === 'string' ? conference || null : null,
+    };
+  return {
+    kind: 'request',
+    request: member as unknown as Request & JsonObject,
+    conference: (conference as string).trim(),
+  };
+}
+
+function conferenceComplaint(conference: unknown): RecoveryError | null {
+  if (typeof conference === 'string' && conference.trim() !== '') return null;
+  return argument(
+    'No conference: set one in the dialog of the node, or send its URI as "conference", for instance "sip:daily@example.com".',
+  );
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,33 @@
+/**
+ * Builds `dist/`: the compiled nodes, beside them their dialogs, icons and locales (Node-RED looks for these next to the
+ * `.js` of a node only), and the JSON Schema of all messages. Quiet when all is well; otherwise fails with the reason.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createGenerator } from 'ts-json-schema-generator';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+rmSync('dist', { recursive: true, force: true });
+
+const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+for (const file of readdirSync('nodes').filter((name) => name.endsWith('.html'))) cpSync(`nodes/${file}`, `dist/${file}`);
+for (const folder of ['icons', 'locales']) cpSync(folder, `dist/${folder}`, { recursive: true });
+
+mkdirSync('dist/schema');
+writeFileSync('dist/schema/messages.schema.json', `${JSON.stringify(messagesSchema(), null, 2)}\n`);
+
+/** The schema of a payload; the definitions `Fact`, `Request` and `RecoveryError` stand for what their names say. */
+function messagesSchema() {
+  const { $schema, ...schema } = createGenerator({
+    path: 'nodes/recovery/messages.ts',
+    tsconfig: 'tsconfig.json',
+    type: 'Payload',
+    // The generator brings a TypeScript of its own, which is older than ours: ours has checked the types above.
+    skipTypeCheck: true,
+  }).createSchema('Payload');
+  for (const [name, definition] of Object.entries(schema.definitions)) definition.title ??= name;
+  return { $schema, $id: 'urn:conference-recovery:messages:1', title: 'Messages of conference recovery', ...schema };
+}

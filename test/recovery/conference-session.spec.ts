@@ -1,0 +1,787 @@
+import assert from 'node:assert/strict';
+import {
+  type ConferenceSessionEffect,
+  type ConferenceSessionInput,
+  type ConferenceSessionSettings,
+  type ConferenceSessionState,
+  conferenceSession,
+  conferenceSessionDefaults,
+} from '../../nodes/recovery/conference-session';
+import type { JsonObject } from '../../nodes/recovery/messages';
+import type { ConferenceDocument, DocumentUser, Outcome } from '../../nodes/recovery/signaling';
+import { CONFERENCE, Driver, effectsOf, only } from '../support/driver';
+
+type Session = Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>;
+
+function newSession(settings: Partial<ConferenceSessionSettings> = {}): Session {
+  const all = { ...conferenceSessionDefaults, heartbeatMs: 0, ...settings };
+  return new Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
+    conferenceSession.start(CONFERENCE),
+    (state, input, moment) => conferenceSession.step(state, input, moment, all),
+    (deadline) => ({ input: 'deadline', deadline }),
+  );
+}
+
+function user(name: string, extra: Partial<DocumentUser> = {}): DocumentUser {
+  const media = [{ id: '1', type: 'audio', status: 'sendrecv' }];
+  return {
+    entity: `sip:${name}@pool.example`,
+    roles: ['attendee'],
+    state: 'full',
+    endpoints: [{ entity: `${name}-1`, status: 'connected', media, state: 'full' }],
+    ...extra,
+  };
+}
+
+function full(version: number, ...users: DocumentUser[]): ConferenceDocument {
+  return { state: 'full', version, users };
+}
+
+function joined(dialog: number, document: ConferenceDocument | null = full(1, user('ada'), user('grace'))) {
+  return { event: 'joined', dialog, placement: 'conference', document, mcus: { 'audio-video': 'active' } } as const;
+}
+
+function inLobby(dialog: number) {
+  return { event: 'joined', dialog, placement: 'lobby', document: null, mcus: {} } as const;
+}
+
+function refused(status: number, extra: JsonObject = {}): Outcome {
+  return { kind: 'refused', status, response: { status, reason: 'No', headers: {}, body: '' }, ...extra };
+}
+
+const unreachable: Outcome = { kind: 'unreachable', cause: 'transport', written: false, message: 'connection lost' };
+const silence: Outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: 'no answer' };
+
+function outcome(requestId: string, result: Outcome, dialog = 1): ConferenceSessionInput {
+  return { event: 'outcome', requestId, dialog, purpose: 'operation', method: 'INFO', outcome: result, elapsedMs: 5 };
+}
+
+const focusFailed = (dialog = 1) => ({ input: 'focus-failed', dialog, incident: 'outage-1' }) as const;
+const failedOver = (dialog = 1) => ({ input: 'focus-failed-over', dialog, incident: 'outage-1' }) as const;
+const routeLost = (recoveryMode: 'MaximumRetry' | 'LimitedRetry' = 'MaximumRetry') =>
+  ({ input: 'route-recovering', dialog: 1, incident: 'outage-2', recoveryMode, attempts: 1 }) as const;
+const routeHealthy = { input: 'route-healthy', dialog: 1 } as const;
+const join = { input: 'join', operationId: 'join-1', arguments: { displayName: 'Recorder' } } as const;
+const terminate = { input: 'terminate', operationId: 'terminate-1' } as const;
+
+function operation(operationId: string, name = 'lock', given: JsonObject = {}): ConferenceSessionInput {
+  return { input: 'operation', operation: name, operationId, arguments: given };
+}
+
+function connected(settings: Partial<ConferenceSessionSettings> = {}): Session {
+  const session = newSession(settings);
+  session.give(join);
+  session.give(joined(1));
+  return session;
+}
+
+function lobbied(): Session {
+  const session = newSession();
+  session.give(join);
+  session.give(inLobby(1));
+  return session;
+}
+
+function rejoining(): Session {
+  const session = connected();
+  session.give(focusFailed());
+  session.give(failedOver());
+  return session;
+}
+
+const states = (session: Session) => only(session.messages, 'state-changed').map(({ state }) => state);
+const stateOf = (session: Session) => conferenceSession.stateOf(session.state);
+
+describe('conference session', () => {
+  describe('joining and leaving', () => {
+    it('ST-1 ST-2 begins Idle, and a join moves it to Connecting once', () => {
+      const session = newSession();
+      assert.equal(stateOf(session), 'Idle');
+      const { messages, effects } = session.give(join);
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ previous, state, reason }) => [previous, state, reason]),
+        [['Idle', 'Connecting', 'JoinRequested']],
+      );
+      assert.deepEqual(effectsOf(effects, 'join'), [
+        { effect: 'join', dialog: 1, rejoin: false, displayName: 'Recorder' },
+      ]);
+      const again = session.give({ ...join, operationId: 'join-2' });
+      assert.equal(only(again.messages, 'operation-failed')[0].error.name, 'InvalidOperationException');
+      assert.deepEqual(states(session), ['Connecting']);
+    });
+
+    it('ST-3 ORD-1 tells of everybody present, then of Connected, then completes the join', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages } = session.give(joined(1));
+      assert.deepEqual(
+        messages.map((message) => ('event' in message ? message.event : '')),
+        ['roster-changed', 'state-changed', 'operation-completed'],
+      );
+      assert.equal(only(messages, 'roster-changed')[0].joined.length, 2);
+      assert.equal(only(messages, 'roster-changed')[0].cause, 'join');
+      assert.equal(only(messages, 'operation-completed')[0].operationId, 'join-1');
+    });
+
+    it('ST-4 a refused join leads back to Idle, and fails the join', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages } = session.give({ event: 'join-failed', dialog: 1, outcome: refused(403) });
+      assert.deepEqual(states(session), ['Connecting', 'Idle']);
+      const [{ error, operationId }] = only(messages, 'operation-failed');
+      assert.equal(operationId, 'join-1');
+      assert.equal(error.code, 'SIP-403');
+      assert.equal(error.retryable, false);
+    });
+
+    it('a join without an answer times out, back to Idle', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages } = session.pass(32_000);
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'OperationTimeoutException');
+      assert.equal(stateOf(session), 'Idle');
+      assert.equal(session.deadlines.size, 0);
+    });
+
+    it('ST-5 ST-6 waits in the lobby with the join pending, until admitted', () => {
+      const session = lobbied();
+      assert.deepEqual(states(session), ['Connecting', 'InLobby']);
+      assert.equal(only(session.messages, 'operation-completed').length, 0);
+      const { messages } = session.give({ ...joined(1), event: 'admitted' });
+      assert.equal(only(messages, 'state-changed')[0].reason, 'Admitted');
+      assert.equal(only(messages, 'operation-completed')[0].operation, 'join');
+    });
+
+    it('ST-7 removal from the lobby fails the join and ends Idle, via Disconnecting', () => {
+      const session = lobbied();
+      const { messages } = session.give({ event: 'ended', dialog: 1, cause: 'ejected' });
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'ConferenceFailureException');
+      session.give({ event: 'left', dialog: 1 });
+      assert.deepEqual(states(session), ['Connecting', 'InLobby', 'Disconnecting', 'Idle']);
+    });
+
+    it('ST-8 terminate in the lobby fails the join with OperationFailureException and ends Idle', () => {
+      const session = lobbied();
+      const { messages } = session.give(terminate);
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'OperationFailureException');
+      const left = session.give({ event: 'left', dialog: 1 });
+      assert.equal(stateOf(session), 'Idle');
+      assert.equal(only(left.messages, 'operation-completed')[0].operation, 'terminate');
+    });
+
+    it('ST-9 the wait in the lobby ends after its time', () => {
+      const session = lobbied();
+      const { messages } = session.pass(15 * 60_000);
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'OperationTimeoutException');
+      session.give({ event: 'left', dialog: 1 });
+      assert.equal(stateOf(session), 'Idle');
+    });
+
+    for (const [cause, reason] of [
+      ['ejected', 'Ejected'],
+      ['conference-ended', 'ConferenceEnded'],
+    ] as const) {
+      it(`ST-10 ST-11 ${cause} leads over Disconnecting to Disconnected`, () => {
+        const session = connected();
+        session.give({ event: 'ended', dialog: 1, cause });
+        assert.equal(stateOf(session), 'Disconnecting');
+        session.give({ event: 'left', dialog: 1 });
+        const changes = only(session.messages, 'state-changed').slice(-2);
+        assert.deepEqual(
+          changes.map(({ state, reason }) => [state, reason]),
+          [
+            ['Disconnecting', reason],
+            ['Disconnected', reason],
+          ],
+        );
+      });
+    }
+
+    it('ST-11 closing is waited for, 5 s at most', () => {
+      const session = connected();
+      session.give(terminate);
+      session.pass(4_999);
+      assert.equal(stateOf(session), 'Disconnecting');
+      session.pass(1);
+      assert.equal(stateOf(session), 'Disconnected');
+    });
+
+    it('ST-13 after Disconnected nothing leaves, and a join begins a new session from Idle', () => {
+      const session = connected();
+      session.give(terminate);
+      session.give({ event: 'left', dialog: 1 });
+      const seq = session.state.seq;
+      for (const input of [
+        focusFailed(),
+        routeLost(),
+        routeHealthy,
+        { event: 'transport-lost', dialog: 1, message: '' },
+      ] as const) {
+        assert.deepEqual(session.give(input).messages, []);
+      }
+      const { messages } = session.give({ ...join, operationId: 'join-2' });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ previous, state, dialog }) => [previous, state, dialog]),
+        [['Idle', 'Connecting', 0]],
+      );
+      assert.ok(session.state.seq > seq, 'MSG-3');
+      assert.equal(session.state.dialog, 1);
+    });
+
+    it('ORD-4 terminate is idempotent: later ones complete with the first, or at once', () => {
+      const session = connected();
+      session.give(terminate);
+      assert.deepEqual(session.give({ ...terminate, operationId: 'terminate-2' }).messages, []);
+      const { messages } = session.give({ event: 'left', dialog: 1 });
+      assert.deepEqual(
+        only(messages, 'operation-completed').map(({ operationId }) => operationId),
+        ['terminate-1', 'terminate-2'],
+      );
+      const late = session.give({ ...terminate, operationId: 'terminate-3' });
+      assert.equal(only(late.messages, 'operation-completed')[0].operationId, 'terminate-3');
+    });
+
+    it('MCU-11 ORD-5 the MCU sessions and pending operations end before the session does', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      const { messages, effects } = session.give(terminate);
+      assert.deepEqual(effectsOf(effects, 'mcu'), [{ effect: 'mcu', mcu: null, input: { input: 'terminated' } }]);
+      assert.equal(only(messages, 'operation-failed')[0].error.failureReason, 'SessionTerminated');
+      assert.equal(only(messages, 'operation-completed').length, 0);
+    });
+
+    it('terminate while Connecting cancels the join', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages, effects } = session.give(terminate);
+      assert.equal(stateOf(session), 'Idle');
+      assert.equal(effectsOf(effects, 'leave').length, 1);
+      assert.equal(only(messages, 'operation-failed')[0].operation, 'join');
+      assert.equal(only(messages, 'operation-completed')[0].operation, 'terminate');
+    });
+  });
+
+  describe('Focus front-end failover', () => {
+    it('FE-1 FE-3 FE-5 FE-6 enters Reconnecting (rejoining), tells the MCU sessions, fails what is pending', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      const { messages, effects } = session.give(focusFailed());
+      const [change] = only(messages, 'state-changed');
+      assert.deepEqual([change.state, change.mode, change.reason], ['Reconnecting', 'rejoining', 'FocusFailover']);
+      assert.deepEqual([change.incident, change.active, change.severity], ['outage-1', true, 'warning']);
+      const [told] = effectsOf(effects, 'mcu');
+      assert.deepEqual([told.mcu, told.input.input, told.input.focusFailed], [null, 'reconnecting', true]);
+      assert.deepEqual(effectsOf(effects, 'end-call'), []);
+      const [{ error, operationId }] = only(messages, 'operation-failed');
+      assert.deepEqual(
+        [operationId, error.name, error.failureReason, error.code, error.retryable, error.incident, error.state],
+        ['lock-1', 'OperationFailureException', 'SessionRetrying', 'SessionRetrying', true, 'outage-1', 'Reconnecting'],
+      );
+    });
+
+    it('FE-7 a late answer to an operation that failed changes nothing', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(focusFailed());
+      const { messages } = session.give(outcome('lock-1', { kind: 'ok', status: 200 }));
+      assert.equal(only(messages, 'operation-completed').length + only(messages, 'operation-failed').length, 0);
+    });
+
+    it('FE-2 enters Reconnecting from the lobby, and the join stays pending', () => {
+      const session = lobbied();
+      const { messages } = session.give(focusFailed());
+      assert.equal(only(messages, 'state-changed')[0].state, 'Reconnecting');
+      assert.equal(only(messages, 'operation-failed').length, 0);
+    });
+
+    it('FE-8 O4 refuses every operation with RetryableOperation, and sends nothing', () => {
+      for (const session of [rejoining(), recovering()]) {
+        for (const begun of [
+          operation('x', 'eject', { participant: 'sip:ada@pool.example' }),
+          { ...join, operationId: 'x' },
+        ] as const) {
+          const { messages, effects } = session.give(begun);
+          const [{ error, operationId }] = only(messages, 'operation-failed');
+          assert.deepEqual(
+            [operationId, error.name, error.failureReason, error.retryable, error.safeToReplay],
+            [null, 'RealTimeInvalidOperationException', 'RetryableOperation', true, true],
+          );
+          assert.deepEqual(error.bases, ['InvalidOperationException', 'Exception']);
+          assert.deepEqual(effects, []);
+        }
+      }
+    });
+
+    it('FE-10 terminate is accepted while Reconnecting, and waits for nobody', () => {
+      const session = rejoining();
+      const { messages } = session.give(terminate);
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state }) => state),
+        ['Disconnecting', 'Disconnected'],
+      );
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ active }) => active),
+        [false, false],
+      );
+      assert.equal(session.deadlines.size, 0);
+    });
+
+    it('FE-11 FE-28 sends one re-join, when the Focus has failed over', () => {
+      const session = connected();
+      assert.equal(effectsOf(session.give(focusFailed()).effects, 'join').length, 0);
+      assert.deepEqual(session.give(focusFailed()).messages, []);
+      const { effects } = session.give(failedOver());
+      assert.deepEqual(effectsOf(effects, 'join'), [
+        { effect: 'join', dialog: 2, rejoin: true, displayName: 'Recorder' },
+      ]);
+      for (const again of [failedOver(), failedOver(2), focusFailed(), focusFailed(2)]) {
+        assert.deepEqual(session.give(again), { messages: [], effects: [] }, 'FE-26 O16');
+      }
+    });
+
+    it('FE-12 a failed re-join ends the session, with no second attempt', () => {
+      const session = rejoining();
+      const { messages, effects } = session.give({ event: 'join-failed', dialog: 2, outcome: refused(503) });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state, reason, severity }) => [state, reason, severity]),
+        [
+          ['Disconnecting', 'RejoinFailed', 'critical'],
+          ['Disconnected', 'RejoinFailed', 'info'],
+        ],
+      );
+      assert.equal(effectsOf(effects, 'join').length, 0);
+    });
+
+    it('FE-12 a failed re-join from the lobby ends Idle, and fails the join', () => {
+      const session = lobbied();
+      session.give(focusFailed());
+      session.give(failedOver());
+      const { messages } = session.give({ event: 'join-failed', dialog: 2, outcome: refused(503) });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state }) => state),
+        ['Disconnecting', 'Idle'],
+      );
+      assert.equal(only(messages, 'operation-failed')[0].operationId, 'join-1');
+    });
+
+    it('FE-13 a re-join without an answer has failed after 32 s', () => {
+      const session = rejoining();
+      session.pass(31_999);
+      assert.equal(stateOf(session), 'Reconnecting');
+      session.pass(1);
+      assert.equal(stateOf(session), 'Disconnected');
+    });
+
+    it('FE-14 FE-17 FE-18 FE-19 FE-20 comes back Connected with the differences of a fresh roster', () => {
+      const session = rejoining();
+      const muted = user('grace');
+      muted.endpoints[0] = {
+        ...muted.endpoints[0],
+        entity: 'grace-1',
+        media: [{ id: '1', type: 'audio', status: 'recvonly' }],
+        state: 'full',
+      };
+      const { messages } = session.give(joined(2, full(1, muted, user('alan'))));
+      const [roster] = only(messages, 'roster-changed');
+      assert.deepEqual(
+        roster.left.map(({ entity }: { entity: string }) => entity),
+        ['sip:ada@pool.example'],
+      );
+      assert.deepEqual(
+        roster.joined.map(({ entity }: { entity: string }) => entity),
+        ['sip:alan@pool.example'],
+      );
+      assert.deepEqual(
+        roster.changed.map(({ entity }: { entity: string }) => entity),
+        ['sip:grace@pool.example'],
+      );
+      assert.equal(roster.cause, 'resync');
+      const [change] = only(messages, 'state-changed');
+      assert.deepEqual(
+        [change.previous, change.state, change.reason, change.attempts, change.incident, change.active],
+        ['Reconnecting', 'Connected', 'Rejoined', 1, 'outage-1', false],
+      );
+      assert.ok(change.endedAt);
+    });
+
+    it('FE-21 an unchanged roster gives no roster fact', () => {
+      const { messages } = rejoining().give(joined(2));
+      assert.equal(only(messages, 'roster-changed').length, 0);
+    });
+
+    it('FE-15 FE-16 a re-join may end in the lobby, and one from the lobby in the conference', () => {
+      const intoLobby = rejoining();
+      intoLobby.give(inLobby(2));
+      assert.equal(stateOf(intoLobby), 'InLobby');
+      const fromLobby = lobbied();
+      fromLobby.give(focusFailed());
+      fromLobby.give(failedOver());
+      const { messages } = fromLobby.give(joined(2));
+      assert.equal(only(messages, 'state-changed')[0].state, 'Connected');
+      assert.equal(only(messages, 'operation-completed')[0].operationId, 'join-1');
+    });
+
+    it('FE-23 tells the MCU sessions what the Focus says of their MCUs', () => {
+      const { effects } = rejoining().give(joined(2));
+      const told = effectsOf(effects, 'mcu').map(({ input }) => input.input);
+      assert.deepEqual(told, ['recovered', 'joined']);
+    });
+
+    it('FE-25 FE-29 a later failover gets an attempt of its own, and operations are accepted in between', () => {
+      const session = rejoining();
+      session.give(joined(2));
+      assert.equal(effectsOf(session.give(operation('lock-2')).effects, 'request').length, 1);
+      session.give(focusFailed(2));
+      const { effects } = session.give(failedOver(2));
+      assert.equal(effectsOf(effects, 'join')[0].dialog, 3);
+    });
+
+    it('FE-27 a verdict before the join or after the end is ignored', () => {
+      const session = newSession();
+      assert.deepEqual(session.give(focusFailed(0)), { messages: [], effects: [] });
+    });
+
+    it('MSG-8 a verdict of another dialog changes nothing', () => {
+      const session = rejoining();
+      session.give(joined(2));
+      assert.deepEqual(session.give(focusFailed(1)), { messages: [], effects: [] });
+    });
+  });
+
+  describe('intermediate hop failure', () => {
+    it('HOP-1 an operation that met 430 is held, and sent again once the route is Healthy, with no Reconnecting', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      const met = session.give(outcome('lock-1', refused(430, { recoveryAction: ['Dialog-Route-Set-Update'] })));
+      assert.deepEqual(
+        only(met.messages, 'signal').map(({ signal, status }) => [signal, status]),
+        [['response', 430]],
+      );
+      assert.equal(only(met.messages, 'operation-failed').length, 0);
+      const { effects } = session.give(routeHealthy);
+      assert.deepEqual(
+        effectsOf(effects, 'request').map(({ requestId }) => requestId),
+        ['lock-1'],
+      );
+      const { messages } = session.give(outcome('lock-1', { kind: 'ok', status: 200 }));
+      assert.equal(only(messages, 'operation-completed')[0].operationId, 'lock-1');
+      assert.deepEqual(states(session), ['Connecting', 'Connected']);
+      assert.equal(session.deadlines.size, 0);
+    });
+
+    it('HOP-2 O5 O6 enters Reconnecting (recovering); what met the break fails with it, the rest with SessionRetrying', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(operation('unlock-1', 'unlock'));
+      session.give(outcome('lock-1', refused(430)));
+      const { messages, effects } = session.give(routeLost());
+      const [change] = only(messages, 'state-changed');
+      assert.deepEqual(
+        [change.state, change.mode, change.reason, change.attempts],
+        ['Reconnecting', 'recovering', 'RouteBroken', 1],
+      );
+      assert.equal(effectsOf(effects, 'mcu')[0].input.focusFailed, false);
+      assert.deepEqual(
+        only(messages, 'operation-failed').map(({ operationId, error }) => [operationId, error.code]),
+        [
+          ['lock-1', 'SIP-430'],
+          ['unlock-1', 'SessionRetrying'],
+        ],
+      );
+    });
+
+    it('HOP-3 430 with Wait-For-Session-Update fails the operation with status 430', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      const { messages } = session.give(
+        outcome('lock-1', refused(430, { recoveryAction: ['Wait-For-Session-Update'] })),
+      );
+      const [{ error }] = only(messages, 'operation-failed');
+      assert.deepEqual([error.name, error.response.status], ['FailureResponseException', 430]);
+    });
+
+    it('HOP-5 each heal request is one request in the dialog, and one signal', () => {
+      const session = recovering();
+      const { effects } = session.give({ input: 'heal', dialog: 1, attempt: 2, method: 'UPDATE' });
+      const [request] = effectsOf(effects, 'request');
+      assert.deepEqual(
+        [request.purpose, request.method, request.dialog, request.timeoutMs],
+        ['heal', 'UPDATE', 1, 4_000],
+      );
+      const { messages } = session.give({
+        ...outcome(request.requestId, silence),
+        purpose: 'heal',
+        method: 'UPDATE',
+      } as ConferenceSessionInput);
+      assert.deepEqual(messages.map((message) => ({ ...message })).length, 1);
+      assert.deepEqual(
+        only(messages, 'signal').map(({ signal, purpose, attempt }) => [signal, purpose, attempt]),
+        [['timeout', 'heal', 2]],
+      );
+    });
+
+    it('HOP-6 HOP-18 comes back Connected when the route is Healthy, and refreshes the subscription', () => {
+      const session = recovering();
+      session.now += 7_000;
+      const { messages, effects } = session.give(routeHealthy);
+      const [change] = only(messages, 'state-changed');
+      assert.deepEqual(
+        [change.state, change.reason, change.elapsedMs, change.incident, change.active],
+        ['Connected', 'RouteHealed', 7_000, 'outage-2', false],
+      );
+      assert.equal(effectsOf(effects, 'refresh-roster').length, 1);
+    });
+
+    it('HOP-7 comes back InLobby when that was the origin', () => {
+      const session = lobbied();
+      session.give(routeLost());
+      session.give(routeHealthy);
+      assert.deepEqual(states(session), ['Connecting', 'InLobby', 'Reconnecting', 'InLobby']);
+    });
+
+    it('O20 admission while recovering changes where it leads back to', () => {
+      const session = lobbied();
+      session.give(routeLost());
+      assert.equal(only(session.give({ ...joined(1), event: 'admitted' }).messages, 'state-changed').length, 0);
+      const { messages } = session.give(routeHealthy);
+      assert.equal(only(messages, 'state-changed')[0].state, 'Connected');
+      assert.equal(only(messages, 'operation-completed')[0].operationId, 'join-1');
+      assert.equal(session.deadlines.size, 0);
+    });
+
+    it('HOP-11 does not leave Reconnecting by itself', () => {
+      const session = recovering();
+      session.pass(24 * 3_600_000);
+      assert.equal(stateOf(session), 'Reconnecting');
+    });
+
+    it('HOP-12 LimitedRetry: held operations wait, and the horizon ends the session with them unsent', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(outcome('lock-1', unreachable));
+      assert.equal(only(session.give(routeLost('LimitedRetry')).messages, 'operation-failed').length, 0);
+      session.pass(60_000);
+      const { messages, effects } = session.give({ input: 'route-abandoned', dialog: 1 });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state, reason, severity }) => [state, reason, severity]),
+        [
+          ['Disconnecting', 'RouteAbandoned', 'critical'],
+          ['Disconnected', 'RouteAbandoned', 'info'],
+        ],
+      );
+      assert.equal(only(messages, 'operation-failed')[0].operationId, 'lock-1');
+      assert.equal(effectsOf(effects, 'request').length, 0);
+    });
+
+    it('HOP-16 an operation is sent three times at most', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      for (let sends = 1; sends <= 2; sends += 1) {
+        session.give(outcome('lock-1', refused(430)));
+        assert.equal(effectsOf(session.give(routeHealthy).effects, 'request').length, 1);
+      }
+      const { messages } = session.give(outcome('lock-1', refused(430)));
+      assert.equal(only(messages, 'operation-failed')[0].error.code, 'SIP-430');
+    });
+
+    it('HOP-16 after a time-out, what is not idempotent fails as not safe to replay', () => {
+      const session = connected();
+      session.give(operation('invite-1', 'invite', { participant: 'sip:alan@pool.example' }));
+      const { messages } = session.give(outcome('invite-1', silence));
+      const [{ error }] = only(messages, 'operation-failed');
+      assert.deepEqual([error.name, error.safeToReplay], ['OperationTimeoutException', false]);
+      session.give(operation('lock-1'));
+      assert.equal(only(session.give(outcome('lock-1', silence)).messages, 'operation-failed').length, 0);
+    });
+
+    it('HOP-19 a Focus verdict turns recovering into rejoining, told by mode-changed', () => {
+      const session = recovering();
+      const { messages, effects } = session.give(focusFailed());
+      assert.equal(only(messages, 'state-changed').length, 0, 'ST-16');
+      const [change] = only(messages, 'mode-changed');
+      assert.deepEqual([change.previousMode, change.mode], ['recovering', 'rejoining']);
+      assert.equal(effectsOf(effects, 'mcu')[0].input.focusFailed, true);
+      session.give(failedOver());
+      session.give(joined(2));
+      assert.equal(stateOf(session), 'Connected');
+    });
+
+    it('an operation answered 481 waits for the verdict, and fails with SessionRetrying', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      const met = session.give(outcome('lock-1', refused(481)));
+      assert.equal(only(met.messages, 'operation-failed').length, 0);
+      session.give(routeHealthy);
+      const { messages } = session.give(focusFailed());
+      assert.equal(only(messages, 'operation-failed')[0].error.failureReason, 'SessionRetrying');
+    });
+
+    it('what is held for a repair or a verdict that never comes, fails with what it met', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(outcome('lock-1', refused(481)));
+      const { messages } = session.pass(10_000);
+      assert.equal(only(messages, 'operation-failed')[0].error.code, 'SIP-481');
+      assert.equal(session.deadlines.size, 0);
+    });
+
+    it('with its signals unwired, a session holds nothing', () => {
+      const session = connected({ signalsWired: false });
+      session.give(operation('lock-1'));
+      const { messages } = session.give(outcome('lock-1', unreachable));
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'ConnectionFailureException');
+    });
+  });
+
+  describe('giving up', () => {
+    it('GU-3 ends the session for the reason given, with the explanation', () => {
+      const session = recovering();
+      const { messages } = session.give({
+        ...terminate,
+        reason: 'GaveUp',
+        incident: 'outage-2',
+        dialog: 1,
+        criterion: 'elapsed',
+        explanation: 'Gave up after 5 min.',
+      });
+      const [change] = only(messages, 'state-changed');
+      assert.deepEqual(
+        [change.state, change.reason, change.criterion, change.explanation, change.severity],
+        ['Disconnecting', 'GaveUp', 'elapsed', 'Gave up after 5 min.', 'critical'],
+      );
+    });
+
+    it('MSG-8 a terminate of a closed incident is ignored', () => {
+      const session = recovering();
+      session.give(routeHealthy);
+      const late = { ...terminate, reason: 'GaveUp', incident: 'outage-2', dialog: 1 };
+      assert.deepEqual(session.give(late), {
+        messages: [],
+        effects: [{ effect: 'ignore', operationId: 'terminate-1' }],
+      });
+    });
+  });
+
+  describe('signals', () => {
+    it('checks the dialog by a heartbeat, which pauses while Reconnecting', () => {
+      const session = connected({ heartbeatMs: 10_000 });
+      const { effects } = session.pass(10_000);
+      assert.deepEqual(
+        effectsOf(effects, 'request').map(({ purpose }) => purpose),
+        ['refresh'],
+      );
+      const beat = {
+        event: 'outcome',
+        requestId: 'heartbeat',
+        dialog: 1,
+        purpose: 'refresh',
+        method: 'OPTIONS',
+        elapsedMs: 3,
+      } as const;
+      assert.equal(
+        only(session.give({ ...beat, outcome: { kind: 'ok', status: 200 } }).messages, 'signal')[0].signal,
+        'heartbeat',
+      );
+      session.pass(10_000);
+      assert.equal(only(session.give({ ...beat, outcome: silence }).messages, 'signal')[0].signal, 'heartbeat-missed');
+      session.pass(10_000);
+      assert.equal(only(session.give({ ...beat, outcome: refused(481) }).messages, 'signal')[0].status, 481);
+      session.give(focusFailed());
+      assert.equal(effectsOf(session.pass(60_000).effects, 'request').length, 0);
+    });
+
+    it('passes on what happens by itself', () => {
+      const session = connected();
+      const kinds = ['remote-bye', 'transport-restored', 'session-expired', 'remote-update'] as const;
+      for (const event of kinds) session.give({ event, dialog: 1 });
+      session.give({ event: 'transport-lost', dialog: 1, message: 'reset' });
+      session.give({ event: 'subscription-lost', dialog: 1, reason: 'timeout' });
+      assert.deepEqual(
+        only(session.messages, 'signal').map(({ signal }) => signal),
+        [...kinds, 'transport-lost', 'subscription-lost'],
+      );
+    });
+
+    it('passes on an MCU report, and tells the MCU session', () => {
+      const { messages, effects } = connected().give({
+        event: 'mcu-report',
+        dialog: 1,
+        mcu: 'chat',
+        report: 'failing-over',
+      });
+      const [signal] = only(messages, 'signal');
+      assert.deepEqual([signal.signal, signal.mcu, signal.report], ['mcu-report', 'chat', 'failing-over']);
+      assert.deepEqual(effectsOf(effects, 'mcu'), [
+        { effect: 'mcu', mcu: 'chat', input: { input: 'report', report: 'failing-over', seq: signal.seq } },
+      ]);
+    });
+
+    it('a roster document that cannot be read is one typed error', () => {
+      const { messages } = connected().give({ event: 'unreadable', dialog: 1, message: 'not XML' });
+      assert.equal(only(messages, 'operation-failed')[0].error.name, 'MessageParsingException');
+    });
+
+    it('asks for a fresh roster once, when a document is missing', () => {
+      const session = connected();
+      const gap = { event: 'document', dialog: 1, document: { state: 'partial', version: 5, users: [] } } as const;
+      assert.equal(effectsOf(session.give(gap).effects, 'refresh-roster').length, 1);
+      assert.equal(effectsOf(session.give(gap).effects, 'refresh-roster').length, 0);
+      const { messages } = session.give({ event: 'document', dialog: 1, document: full(6, user('ada')) });
+      assert.equal(only(messages, 'roster-changed')[0].cause, 'resync');
+    });
+  });
+
+  describe('limits and answers', () => {
+    it('MSG-6 a thousand operations may be pending, and one more is refused', () => {
+      const session = connected();
+      for (let count = 1; count <= 1_000; count += 1) session.give(operation(`lock-${count}`));
+      assert.equal(only(session.messages, 'operation-failed').length, 0);
+      const { messages } = session.give(operation('one-more'));
+      assert.equal(only(messages, 'operation-failed')[0].error.code, 'LimitReached');
+    });
+
+    it('answers roster and status in every state', () => {
+      const session = connected();
+      const roster = session.give({ input: 'query', operation: 'roster', operationId: 'q-1' });
+      assert.equal(only(roster.messages, 'operation-completed')[0].result.participants.length, 2);
+      const status = session.give({ input: 'query', operation: 'status', operationId: 'q-2' });
+      assert.deepEqual(only(status.messages, 'operation-completed')[0].result.state, 'Connected');
+    });
+
+    it('operations outside of Connected are invalid', () => {
+      for (const session of [newSession(), lobbied()]) {
+        const { messages } = session.give(operation('lock-1'));
+        assert.equal(only(messages, 'operation-failed')[0].error.name, 'InvalidOperationException');
+      }
+    });
+  });
+
+  it('ST-14 ST-15 ST-16 transitions chain, and never repeat', () => {
+    const session = connected();
+    session.give(routeLost());
+    session.give(routeHealthy);
+    session.give(focusFailed());
+    session.give(failedOver());
+    session.give(joined(2));
+    session.give(terminate);
+    session.give({ event: 'left', dialog: 2 });
+    const changes = only(session.messages, 'state-changed');
+    changes.forEach((change, index) => {
+      assert.equal(change.previous, index === 0 ? 'Idle' : changes[index - 1].state);
+      assert.notEqual(change.previous, change.state);
+    });
+    const numbers = session.messages.map((message) => ('seq' in message ? message.seq : 0));
+    assert.deepEqual(
+      numbers,
+      [...numbers].sort((one, other) => one - other),
+      'MSG-3',
+    );
+    assert.equal(session.deadlines.size, 0);
+  });
+});
+
+function recovering(): Session {
+  const session = connected();
+  session.give(routeLost());
+  return session;
+}
