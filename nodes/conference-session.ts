@@ -12,11 +12,11 @@ import { invalidOperation } from './recovery/errors';
 import type { Fact, HealingMethod, JsonObject, Request } from './recovery/messages';
 import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
+import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
-import type { Endpoint, McuHolder, SessionHolder } from './runtime/endpoint';
-import { endpointOf } from './runtime/endpoint-node';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, signal: 4 } as const;
 const queries = new Set(['roster', 'status']);
@@ -262,7 +262,7 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('conference-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
-    const session = new ConferenceSessionNode(this, settings, endpointOf(RED, settings));
+    const session = new ConferenceSessionNode(this, settings, endpointOf<Endpoint>(RED, settings));
     const announce = (): void => session.announce();
     RED.events.once('flows:started', announce);
     this.on('close', () => RED.events.removeListener('flows:started', announce));

@@ -11,11 +11,11 @@ import {
 } from './recovery/mcu-session';
 import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { DeadlineEffect, Message } from './recovery/step';
+import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
-import type { Endpoint, McuHolder } from './runtime/endpoint';
-import { endpointOf } from './runtime/endpoint-node';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import type { Endpoint, McuHolder } from './signaling/endpoint';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, call: 4 } as const;
 
@@ -173,6 +173,6 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('mcu-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
-    new McuSessionNode(this, settings, endpointOf(RED, settings));
+    new McuSessionNode(this, settings, endpointOf<Endpoint>(RED, settings));
   });
 };

@@ -2,7 +2,6 @@
  * All deadlines of the process in one binary heap with one real timer: a deadline costs a few dozen bytes and no timer of
  * its own, at any number of conferences.
  */
-import type { Clock } from '../signaling/port';
 
 /** A deadline that is set; what `cancel` takes. */
 export interface Deadline {
@@ -122,9 +121,9 @@ export class Deadlines {
 export const deadlines = new Deadlines();
 
 /** Real time, for signaling ports. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after(delayMs, run) {
+export const systemClock = {
+  now: (): number => Date.now(),
+  after(delayMs: number, run: () => void): () => void {
     const deadline = deadlines.set(Date.now() + delayMs, run);
     return () => deadlines.cancel(deadline);
   },

@@ -326,9 +326,16 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 }
 
-/** Facts of policy nodes that answer a request of their own. */
-function isAnswer(message: Fact): boolean {
-  return message.event.endsWith('-status') && message.event !== 'session-status';
+const answers: ReadonlySet<Fact['event']> = new Set([
+  'detector-status',
+  'healer-status',
+  'give-up-status',
+  'fault-injected',
+]);
+
+/** Facts that answer a request without being the outcome of an operation. */
+function isAnswer({ event }: Fact): boolean {
+  return answers.has(event);
 }
 
 function topicOf(message: Message, name: string): string {

@@ -4,8 +4,8 @@
  */
 import type { McuSessionInput } from '../recovery/mcu-session';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
-import type { Pool } from '../signaling/pool/pool';
-import type { SignalingPort } from '../signaling/port';
+import type { Pool } from './pool/pool';
+import type { SignalingPort } from './port';
 
 /** A conference-session node, as the endpoint sees it. */
 export interface SessionHolder {

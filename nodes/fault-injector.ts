@@ -1,0 +1,88 @@
+/** The fault-injector node: breaks the embedded pool on purpose. */
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { invalidOperation } from './recovery/errors';
+import type { JsonObject, Request } from './recovery/messages';
+import { fact, type MachineState, type Message } from './recovery/step';
+import { endpointOf } from './runtime/config-nodes';
+import type { Delivery } from './runtime/delivery';
+import { KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import { type NodeConfig, textOf } from './runtime/settings';
+import type { Endpoint } from './signaling/endpoint';
+import type { PoolFault } from './signaling/pool/pool';
+
+class FaultInjectorNode extends KeyedNode<MachineState, never> {
+  private latest = '';
+
+  constructor(
+    node: Node,
+    config: NodeConfig,
+    private readonly endpoint: Endpoint | null,
+  ) {
+    super(node, {
+      source: 'fault-injector',
+      conference: textOf(config, 'conference'),
+      alias: '',
+      outputs: 1,
+      errorOutput: null,
+    });
+    if (!endpoint) this.trouble('no conference-endpoint: choose one in the dialog');
+    else if (!endpoint.pool) this.trouble('faults can be injected into an embedded pool only');
+    this.showStatus();
+  }
+
+  protected start(conference: string): MachineState {
+    return { version: 1, conference, seq: 0, dialog: 0, incident: null };
+  }
+
+  protected isIdle(): boolean {
+    return true;
+  }
+
+  protected onFact(): void {
+    // Facts do not concern the injector: any output may be wired to it.
+  }
+
+  protected onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void {
+    const { command } = request;
+    const pool = this.endpoint?.pool;
+    const record = this.recordOf(conference);
+    if (!record) return this.refuse(conference, command, this.fullError(), delivery);
+    if (!pool) {
+      const error = invalidOperation(
+        'Faults can be injected into an embedded pool only: choose one in the dialog.',
+        'NotSupported',
+      );
+      return this.refuse(conference, command, error, delivery);
+    }
+    const injected = pool.inject(request as unknown as PoolFault, conference);
+    if (!injected.ok) return this.refuse(conference, command, invalidOperation(injected.message), delivery);
+    this.latest = command;
+    const asking = newOperationId();
+    this.await(asking, delivery);
+    const state = { ...record.state };
+    const body = { event: 'fault-injected' as const, fault: command, detail: injected.detail };
+    const messages = [fact(state, 'fault-injector', present(), 'info', body)];
+    this.take(record, { state, messages, effects: [] }, null, asking);
+    this.forget(asking);
+  }
+
+  protected onDeadline(): void {}
+
+  protected perform(): void {}
+
+  protected outputOf(_: Message): number {
+    return 0;
+  }
+
+  protected status(): Status | null {
+    return this.latest ? { fill: 'blue', shape: 'dot', text: this.latest } : null;
+  }
+}
+
+export = (RED: NodeAPI): void => {
+  RED.nodes.registerType('fault-injector', function (this: Node, config: NodeDef) {
+    RED.nodes.createNode(this, config);
+    const settings = config as unknown as NodeConfig;
+    new FaultInjectorNode(this, settings, endpointOf<Endpoint>(RED, settings));
+  });
+};

@@ -1,0 +1,549 @@
+/**
+ * The route healer: decides when the next healing request is sent, and what its outcome means (contract, section 4;
+ * conformance HEAL-1 to HEAL-7, O13 to O15, O25). The session sends the requests and changes its state.
+ *
+ * The first repair is silent: nobody sees a state change unless it fails. After that the route is Recovering, and one
+ * attempt follows another, for ever in MaximumRetry (UCMA, conference recovery: intermediate hop failover).
+ */
+import type {
+  FailoverDetected,
+  HealAttempted,
+  HealingAbandoned,
+  HealingMethod,
+  ModeChanged,
+  Request,
+  RouteSetRecoveryMode,
+  SessionStatus,
+  Signal,
+  StateChanged,
+} from './messages';
+import {
+  blank,
+  concerns,
+  Draft,
+  isFromSession,
+  legalTransition,
+  ofAnotherIncident,
+  type PolicyState,
+  takesPart,
+} from './policy';
+import { instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
+
+/** What a user decides about healing (HEAL-2). */
+export interface RouteHealerSettings {
+  /** `None` repairs nothing, `LimitedRetry` abandons at the horizon, `MaximumRetry` never does (O25). */
+  mode: RouteSetRecoveryMode;
+  /** From one attempt's end to the next attempt, and so the pace at which a lasting outage is tried. */
+  periodMs: number;
+  /** Fraction of every wait by which it is lengthened or shortened at random; 0.02 at least, so that no fleet marches. */
+  jitter: number;
+  /** Every wait is so many times the one before; 1 keeps the period. */
+  backOff: number;
+  /** Where back-off ends, before jitter; never less than the period. */
+  maximumPeriodMs: number;
+  method: HealingMethod;
+  /** An attempt without any signal in this time counts as `timeout` (HEAL-3). */
+  attemptTimeoutMs: number;
+  /** With `LimitedRetry`: healing is abandoned so long after the route broke. */
+  horizonMs: number;
+}
+
+export const routeHealerDefaults: RouteHealerSettings = {
+  mode: 'MaximumRetry',
+  periodMs: 30_000,
+  jitter: 0.1,
+  backOff: 1,
+  maximumPeriodMs: 300_000,
+  method: 'UPDATE',
+  attemptTimeoutMs: 5_000,
+  horizonMs: 180_000,
+};
+
+/**
+ * - `idle`: as far as we know, the route is healthy;
+ * - `repairing`: the silent first repair is in flight;
+ * - `waiting`: Recovering, the next attempt has a deadline;
+ * - `attempting`: Recovering, an attempt is in flight;
+ * - `abandoned`: no more attempts in this outage.
+ */
+export type HealingPhase = 'idle' | 'repairing' | 'waiting' | 'attempting' | 'abandoned';
+
+/** The record of one conference. */
+export interface RouteHealerState extends PolicyState {
+  phase: HealingPhase;
+  /** Number of the latest attempt of this outage; 0 before the first. */
+  attempt: number;
+  /** No attempt before this instant (ms since 1970): somebody answered with Retry-After (HEAL-4). */
+  notBefore: number;
+  /** When `heal-now` last brought an attempt forward, or will have (ms since 1970). */
+  hurriedAt: number;
+  /** When the latest two silent repairs succeeded (ms since 1970). */
+  silentRepairs: readonly number[];
+  /** The outage that was last heard to be over; what still speaks of it changes nothing (MSG-8). */
+  closedIncident: string | null;
+}
+
+/** Heals the route of one dialog at a time. */
+export const routeHealer: PolicyMachine<RouteHealerState, RouteHealerSettings> = {
+  start: (conference) => ({
+    ...blank(conference),
+    phase: 'idle',
+    attempt: 0,
+    notBefore: 0,
+    hurriedAt: 0,
+    silentRepairs: [],
+    closedIncident: null,
+  }),
+  step(state, input, moment, settings) {
+    const healing = new Draft('route-healer', state, moment, settings);
+    read(healing, input);
+    return healing.finish();
+  },
+  idle: ({ phase }) => phase === 'idle',
+};
+
+type Healing = Draft<RouteHealerState, RouteHealerSettings>;
+
+/** Two silent repairs in this time, and the next failure is not repaired silently (HEAL-7). */
+const spinningMs = 60_000;
+const silentRepairsAllowed = 2;
+/** `heal-now` brings at most one attempt forward in this time (HEAL-6). */
+const hurryMs = 1_000;
+const leastJitter = 0.02;
+
+// --------------------------------------------------------------------------------------------------------- the machine
+
+/** How an attempt failed. */
+interface Failure {
+  outcome: 'refused' | 'timeout' | 'unreachable';
+  status: number | null;
+  retryAfterMs: number;
+}
+
+/** What the machine distinguishes in its input, with what comes along. */
+interface Events {
+  /** A verdict: the hop has failed. */
+  broken: FailoverDetected;
+  healed: Signal;
+  failed: Failure;
+  'dialog-gone': Signal;
+  'healed-by-peer': Signal;
+  'transport-restored': Signal;
+  'attempt-due': null;
+  horizon: null;
+  'heal-now': null;
+  stop: null;
+  /** After a start, the session says that it is recovering. */
+  'still-recovering': SessionStatus;
+  /** There is no outage of this route any more, by no doing of ours. */
+  over: null;
+}
+
+type Table = {
+  readonly [phase in HealingPhase]: {
+    readonly [event in keyof Events]: (healing: Healing, event: Events[event]) => void;
+  };
+};
+
+const table: Table = {
+  idle: {
+    broken: begin,
+    healed: ignore,
+    failed: ignore,
+    'dialog-gone': ignore,
+    'healed-by-peer': ignore,
+    'transport-restored': ignore,
+    'attempt-due': ignore,
+    horizon: ignore,
+    'heal-now': refuseHealNow,
+    stop: refuseStop,
+    'still-recovering': resume,
+    over: ignore,
+  },
+  repairing: {
+    broken: ignore,
+    healed: healedSilently,
+    failed: recoverAfter,
+    'dialog-gone': dialogGone,
+    'healed-by-peer': healedSilentlyByPeer,
+    'transport-restored': ignore,
+    'attempt-due': ignore,
+    horizon: abandonAtHorizon,
+    'heal-now': ignore,
+    stop: abandonAsTold,
+    'still-recovering': ignore,
+    over: forget,
+  },
+  waiting: {
+    broken: ignore,
+    healed: ignore,
+    failed: ignore,
+    'dialog-gone': ignore,
+    'healed-by-peer': healedByPeer,
+    'transport-restored': tryAgainSoon,
+    'attempt-due': attempt,
+    horizon: abandonAtHorizon,
+    'heal-now': hurry,
+    stop: abandonAsTold,
+    'still-recovering': ignore,
+    over: forget,
+  },
+  attempting: {
+    broken: ignore,
+    healed: healedAtLast,
+    failed: waitAfter,
+    'dialog-gone': dialogGone,
+    'healed-by-peer': healedByPeer,
+    'transport-restored': ignore,
+    'attempt-due': ignore,
+    horizon: abandonAtHorizon,
+    'heal-now': ignore,
+    stop: abandonAsTold,
+    'still-recovering': ignore,
+    over: forget,
+  },
+  abandoned: {
+    broken: begin,
+    healed: ignore,
+    failed: ignore,
+    'dialog-gone': ignore,
+    'healed-by-peer': ignore,
+    'transport-restored': ignore,
+    'attempt-due': ignore,
+    horizon: ignore,
+    'heal-now': refuseHealNow,
+    stop: refuseStop,
+    'still-recovering': ignore,
+    over: forget,
+  },
+};
+
+const legal: { readonly [phase in HealingPhase]: readonly HealingPhase[] } = {
+  idle: ['repairing', 'waiting', 'abandoned'],
+  repairing: ['idle', 'waiting', 'abandoned'],
+  waiting: ['idle', 'attempting', 'abandoned'],
+  attempting: ['idle', 'waiting', 'abandoned'],
+  abandoned: ['idle', 'repairing', 'waiting', 'abandoned'],
+};
+
+function run<Event extends keyof Events>(healing: Healing, event: Event, detail: Events[Event]): void {
+  table[healing.state.phase][event](healing, detail);
+}
+
+/** The one writer of the phase. */
+function enter(healing: Healing, phase: HealingPhase): void {
+  healing.change({ phase: legalTransition(legal, healing.state.phase, phase) });
+}
+
+// --------------------------------------------------------------------------------------------------------------- cells
+
+function ignore(): void {}
+
+function begin(healing: Healing, verdict: FailoverDetected): void {
+  openOutage(healing, verdict);
+  if (healing.settings.mode === 'None') return abandon(healing, 'disabled');
+  startHorizon(healing);
+  if (peerHasToHeal(verdict) || isSpinning(healing)) {
+    enter(healing, 'waiting');
+    tellRecovering(healing);
+    healing.schedule('attempt', nextAttemptAt(healing));
+  } else {
+    enter(healing, 'repairing');
+    sendHeal(healing);
+  }
+}
+
+/** After a restart, or when a verdict went astray. The first attempts of a fleet spread over one whole period. */
+function resume(healing: Healing, status: SessionStatus): void {
+  openOutage(healing, status);
+  if (healing.settings.mode === 'None') return abandon(healing, 'disabled');
+  startHorizon(healing);
+  enter(healing, 'waiting');
+  tellRecovering(healing);
+  healing.schedule('attempt', Math.round(healing.now + healing.random * healing.settings.periodMs));
+}
+
+function attempt(healing: Healing): void {
+  enter(healing, 'attempting');
+  sendHeal(healing);
+}
+
+function recoverAfter(healing: Healing, failure: Failure): void {
+  waitAfter(healing, failure);
+  tellRecovering(healing);
+}
+
+function waitAfter(healing: Healing, { outcome, status, retryAfterMs }: Failure): void {
+  // All who were sent away together would come back together.
+  const politeMs = retryAfterMs * (1 + jitterOf(healing) * healing.random);
+  healing.cancel('answer');
+  healing.change({ notBefore: Math.round(healing.now + politeMs) });
+  enter(healing, 'waiting');
+  const at = nextAttemptAt(healing);
+  healing.schedule('attempt', at);
+  tellAttempted(healing, outcome, status, at);
+}
+
+function healedSilently(healing: Healing, { status }: Signal): void {
+  rememberSilentRepair(healing);
+  heal(healing, 'healed', status ?? null);
+}
+
+function healedAtLast(healing: Healing, { status }: Signal): void {
+  heal(healing, 'healed', status ?? null);
+}
+
+function healedSilentlyByPeer(healing: Healing): void {
+  rememberSilentRepair(healing);
+  heal(healing, 'healed-by-peer', null);
+}
+
+function healedByPeer(healing: Healing): void {
+  heal(healing, 'healed-by-peer', null);
+}
+
+function dialogGone(healing: Healing, { status }: Signal): void {
+  tellAttempted(healing, 'dialog-gone', status ?? null, null);
+  abandon(healing, 'dialog-gone');
+}
+
+function abandonAtHorizon(healing: Healing): void {
+  abandon(healing, 'horizon');
+}
+
+function abandonAsTold(healing: Healing): void {
+  abandon(healing, 'stopped');
+}
+
+/** The network may be back, for everybody at once: a fleet comes back over a second (HEAL-7). */
+function tryAgainSoon(healing: Healing): void {
+  bringForward(healing, Math.round(healing.now + healing.random * Math.min(1_000, healing.settings.periodMs)));
+}
+
+function hurry(healing: Healing): void {
+  const at = Math.max(healing.now, healing.state.hurriedAt + hurryMs);
+  if (bringForward(healing, at)) healing.change({ hurriedAt: at });
+}
+
+function refuseHealNow(healing: Healing): void {
+  healing.refuse(
+    'heal-now',
+    'No route is being healed, so there is no attempt to bring forward. It needs a failed hop.',
+  );
+}
+
+function refuseStop(healing: Healing): void {
+  healing.refuse('stop', 'No route is being healed, so there is nothing to stop. It needs a failed hop.');
+}
+
+/** The session has recovered, ended or begun to re-join, and has said so itself. */
+function forget(healing: Healing): void {
+  healing.change({ silentRepairs: [] });
+  close(healing);
+}
+
+// ---------------------------------------------------------------------------------------------------------- what cells do
+
+function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | SessionStatus): void {
+  const { now, state } = healing;
+  healing.change({
+    dialog,
+    incident: incident === null ? mintIncident(state.conference, 'hop', now) : { id: incident, startedAt: now },
+    attempt: 0,
+    notBefore: 0,
+  });
+}
+
+function startHorizon(healing: Healing): void {
+  const { mode, horizonMs } = healing.settings;
+  if (mode === 'LimitedRetry') healing.schedule('horizon', healing.now + horizonMs);
+}
+
+/** `Wait-For-Session-Update`: the other end has to heal first (MS-SIPRE 3.7). */
+function peerHasToHeal({ recoveryAction = [] }: FailoverDetected): boolean {
+  return recoveryAction.includes('Wait-For-Session-Update');
+}
+
+function isSpinning({ state, now }: Healing): boolean {
+  return state.silentRepairs.filter((at) => now - at < spinningMs).length >= silentRepairsAllowed;
+}
+
+function rememberSilentRepair(healing: Healing): void {
+  healing.change({ silentRepairs: [...healing.state.silentRepairs, healing.now].slice(-silentRepairsAllowed) });
+}
+
+function sendHeal(healing: Healing): void {
+  const { dialog, incident, attempt: previous } = healing.state;
+  const { method, attemptTimeoutMs } = healing.settings;
+  healing.change({ attempt: previous + 1 });
+  healing.cancel('attempt');
+  healing.schedule('answer', healing.now + attemptTimeoutMs);
+  healing.ask({ command: 'heal', dialog, attempt: previous + 1, method, incident: incident?.id ?? null });
+}
+
+function jitterOf({ settings }: Healing): number {
+  return Math.max(settings.jitter, leastJitter);
+}
+
+/** One wait from now: back-off, then its limit, then jitter, so that jitter never vanishes. */
+function nextAttemptAt(healing: Healing): number {
+  const { periodMs, backOff, maximumPeriodMs } = healing.settings;
+  const grown = periodMs * backOff ** Math.max(0, healing.state.attempt - 1);
+  const waitMs = Math.min(grown, Math.max(periodMs, maximumPeriodMs));
+  const jitteredMs = waitMs * (1 + jitterOf(healing) * (2 * healing.random - 1));
+  return Math.max(Math.round(healing.now + jitteredMs), healing.state.notBefore);
+}
+
+/** Moves the next attempt to `at`, or as near as Retry-After allows; false if it is not later than that anyway. */
+function bringForward(healing: Healing, at: number): boolean {
+  const { deadlines, notBefore } = healing.state;
+  const sooner = Math.max(at, notBefore);
+  if (deadlines.attempt !== undefined && deadlines.attempt <= sooner) return false;
+  if (sooner <= healing.now) attempt(healing);
+  else healing.schedule('attempt', sooner);
+  return true;
+}
+
+function heal(healing: Healing, outcome: 'healed' | 'healed-by-peer', status: number | null): void {
+  tellAttempted(healing, outcome, status, null);
+  tellRouteStatus(healing, 'Healthy');
+  close(healing);
+}
+
+function abandon(healing: Healing, reason: HealingAbandoned['reason']): void {
+  healing.cancelAll();
+  enter(healing, 'abandoned');
+  const severity = reason === 'horizon' ? 'critical' : 'warning';
+  healing.tell(severity, { event: 'healing-abandoned', reason, attempts: healing.state.attempt });
+}
+
+function close(healing: Healing): void {
+  healing.cancelAll();
+  enter(healing, 'idle');
+  healing.change({ incident: null, attempt: 0, notBefore: 0 });
+}
+
+function tellRecovering(healing: Healing): void {
+  tellRouteStatus(healing, 'Recovering');
+}
+
+function tellRouteStatus(healing: Healing, status: 'Recovering' | 'Healthy'): void {
+  const { attempt: attempts, incident } = healing.state;
+  healing.tell(status === 'Healthy' ? 'info' : 'warning', {
+    event: 'route-status-changed',
+    status,
+    recoveryMode: healing.settings.mode,
+    attempts,
+    elapsedMs: healing.now - (incident?.startedAt ?? healing.now),
+  });
+}
+
+function tellAttempted(
+  healing: Healing,
+  outcome: HealAttempted['outcome'],
+  status: number | null,
+  nextAt: number | null,
+): void {
+  healing.tell(outcome === 'healed' || outcome === 'healed-by-peer' ? 'info' : 'warning', {
+    event: 'heal-attempted',
+    attempt: healing.state.attempt,
+    outcome,
+    status,
+    nextAttemptAt: nextAt === null ? null : instant(nextAt),
+  });
+}
+
+// --------------------------------------------------------------------------------------------------------------- input
+
+function read(healing: Healing, input: PolicyInput): void {
+  if (input.input === 'deadline') {
+    const isDue = healing.takeDue(input.deadline) !== undefined;
+    if (isDue) whenDue[input.deadline as keyof typeof whenDue](healing);
+    return;
+  }
+  const { message } = input;
+  if ('command' in message) return obey(healing, message);
+  if (isFromSession(message)) hearSession(healing, message);
+  else if (message.event === 'signal') hearSignal(healing, message);
+  else if (message.event === 'failover-detected') hearVerdict(healing, message);
+}
+
+const whenDue = {
+  attempt: (healing: Healing) => run(healing, 'attempt-due', null),
+  answer: (healing: Healing) => run(healing, 'failed', { outcome: 'timeout', status: null, retryAfterMs: 0 }),
+  horizon: (healing: Healing) => run(healing, 'horizon', null),
+};
+
+function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
+  const { level, phase, incident, active } = verdict;
+  if (level !== 'hop' || !concerns(healing.state, verdict)) return;
+  if (!active) healing.change({ closedIncident: incident });
+  else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
+    run(healing, 'broken', verdict);
+  }
+}
+
+function hearSignal(healing: Healing, signal: Signal): void {
+  if (signal.dialog !== healing.state.dialog) return;
+  if (signal.signal === 'remote-update') run(healing, 'healed-by-peer', signal);
+  else if (signal.signal === 'transport-restored') run(healing, 'transport-restored', signal);
+  else if (signal.purpose === 'heal' && (signal.attempt ?? healing.state.attempt) === healing.state.attempt) {
+    hearOutcome(healing, signal);
+  }
+}
+
+function hearOutcome(healing: Healing, signal: Signal): void {
+  const { status, retryAfterMs = 0 } = signal;
+  if (signal.signal === 'timeout') run(healing, 'failed', { outcome: 'timeout', status: null, retryAfterMs });
+  else if (signal.signal === 'transport-lost')
+    run(healing, 'failed', { outcome: 'unreachable', status: null, retryAfterMs });
+  else if (signal.signal !== 'response' || status === undefined) return;
+  else if (status >= 200 && status < 300) run(healing, 'healed', signal);
+  // The dialog itself is unknown there: no route leads to it (O14, HOP-19).
+  else if (status === 481 || status === 404 || status === 410) run(healing, 'dialog-gone', signal);
+  else run(healing, 'failed', { outcome: 'refused', status, retryAfterMs });
+}
+
+function hearSession(healing: Healing, fact: StateChanged | ModeChanged | SessionStatus): void {
+  const isOver = endsHealing(healing.state, fact);
+  const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
+  if (fact.event === 'session-status') healing.renewDeadlines();
+  if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
+  healing.change({ session, dialog: fact.dialog });
+  if (isOver) run(healing, 'over', null);
+  else if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
+}
+
+/** Does the session's fact end the outage that is being healed, or make a question of the Focus of it? */
+function endsHealing(state: RouteHealerState, fact: StateChanged | ModeChanged | SessionStatus): boolean {
+  if (fact.mode === 'rejoining' || fact.dialog !== state.dialog) return true;
+  if (fact.event === 'mode-changed') return false;
+  if (!takesPart[fact.state]) return true;
+  return fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofAnotherIncident(state, fact);
+}
+
+function obey(healing: Healing, request: Request): void {
+  switch (request.command) {
+    case 'heal-now':
+    case 'stop':
+      return run(healing, request.command, null);
+    case 'status':
+      return report(healing);
+    default:
+  }
+}
+
+function report(healing: Healing): void {
+  const { session, phase, attempt: attempts, deadlines } = healing.state;
+  healing.tell('info', {
+    event: 'healer-status',
+    status: {
+      session,
+      phase,
+      attempts,
+      recoveryMode: healing.settings.mode,
+      nextAttemptAt: deadlines.attempt === undefined ? null : instant(deadlines.attempt),
+      horizonAt: deadlines.horizon === undefined ? null : instant(deadlines.horizon),
+    },
+  });
+}

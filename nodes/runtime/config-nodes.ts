@@ -1,0 +1,9 @@
+/** How nodes find the config node that their dialog names. */
+import type { NodeAPI } from 'node-red';
+import { type NodeConfig, textOf } from './settings';
+
+/** What the conference-endpoint chosen in a dialog offers; null when none is chosen, or it is no longer there. */
+export function endpointOf<Endpoint>(RED: NodeAPI, config: NodeConfig): Endpoint | null {
+  const node = RED.nodes.getNode(textOf(config, 'endpoint')) as unknown as { endpoint?: Endpoint } | null;
+  return node?.endpoint ?? null;
+}

@@ -1,0 +1,392 @@
+/**
+ * One conference: its Focus, its roster and lobby, and its MCUs. What it knows is replicated over the pool, as in a real
+ * one: when its front end dies, the dialog with us is lost and the conference is not.
+ */
+import type { JsonObject, McuReport, Media, Participant } from '../../recovery/messages';
+import type {
+  ConferenceDocument,
+  DocumentUser,
+  McuReports,
+  Placement,
+  SignalingEffect,
+  SignalingEvent,
+} from '../../recovery/signaling';
+import type { Appointment } from './agenda';
+import { focusAway, type Refusal, refused } from './answers';
+import type { Call } from './call';
+import type { FrontEnd } from './front-ends';
+import { poolLimits } from './options';
+import { deletedUser, mediaOf, mediaTypesOf, medium, plainParticipant, user, withMedia } from './participants';
+import { hash } from './random';
+import type { System } from './system';
+
+/** Whoever has a dialog with the Focus, and gets its notifications. */
+export interface Subscriber {
+  /** Sends something over the route. It is lost when the route breaks, or the Focus dies on its dialog, on the way. */
+  notify(dialog: Dialog, event: SignalingEvent): void;
+}
+
+/** A dialog with the Focus, as the Focus sees it. */
+export class Dialog {
+  /** Version of the latest document of its subscription. */
+  version = 0;
+  /** Did the Focus die on it? Then nothing that was on its way arrives. */
+  lost = false;
+
+  constructor(
+    readonly number: number,
+    readonly subscriber: Subscriber,
+    public placement: Placement,
+  ) {}
+}
+
+/** One MCU of a conference. */
+export interface Mcu {
+  readonly name: string;
+  /** Spreads the MCUs of a conference over the front ends. */
+  readonly key: number;
+  report: Exclude<McuReport, 'unsupported'>;
+  /** Null while it fails over. */
+  host: FrontEnd | null;
+  /** When it becomes active; null when it is, or when it waits for any front end to come up. */
+  activation: Appointment | null;
+  /** Calls of ours. */
+  readonly calls: Set<Call>;
+}
+
+type Join = Extract<SignalingEffect, { effect: 'join' }>;
+
+export class Focus {
+  readonly users = new Map<string, DocumentUser>();
+  readonly lobby = new Map<string, DocumentUser>();
+  readonly mcus: readonly Mcu[];
+  properties: JsonObject = { locked: false };
+  /** Null while the Focus fails over. */
+  host: FrontEnd | null;
+  /** The dialog with us; null when there is none, or none any more. */
+  dialog: Dialog | null = null;
+  private move: Appointment | null = null;
+  private readonly key: number;
+  private moves = 0;
+
+  constructor(
+    private readonly system: System,
+    readonly uri: string,
+  ) {
+    const { options, frontEnds, agenda } = system;
+    this.key = hash(uri, options.seed);
+    this.host = frontEnds.place(this.key, []);
+    for (const [index, entity] of options.participants.entries()) {
+      this.users.set(entity, user(entity, index === 0 ? 'presenter' : 'attendee', this.initialMedia(index)));
+    }
+    this.mcus = options.mcus.map((name, index) => {
+      const mcu: Mcu = {
+        name,
+        key: this.key + index,
+        report: 'inactive',
+        host: null,
+        activation: null,
+        calls: new Set(),
+      };
+      this.placeMcu(mcu, null);
+      mcu.activation = agenda.after(options.mcuActivationMs, () => this.activate(mcu));
+      return mcu;
+    });
+  }
+
+  /** The MCU of this name. */
+  mcu(name: string): Mcu | undefined {
+    return this.mcus.find((mcu) => mcu.name === name);
+  }
+
+  // ---------------------------------------------------------------------------------------------------- our own part
+
+  /** Lets us in, or into the lobby; replaces the dialog that we had. */
+  join(
+    { dialog: number, rejoin, displayName, role }: Join,
+    subscriber: Subscriber,
+    toLobby: boolean,
+  ): Dialog | Refusal {
+    if (this.host === null) return focusAway();
+    const { uri } = this.system.identity;
+    const known = this.users.get(uri);
+    if (!known && !this.hasRoom()) return refused(403, 'MaximumMeetingSizeExceeded', roomMessage);
+    const waits = rejoin ? this.lobby.has(uri) || (this.system.options.lobby && !known) : this.system.options.lobby;
+    const placement: Placement = toLobby || waits ? 'lobby' : 'conference';
+    const self = user(
+      uri,
+      role ?? known?.roles[0] ?? 'attendee',
+      this.ownMedia(known),
+      displayName ?? this.system.identity.displayName,
+    );
+    const [enters, leaves] = placement === 'conference' ? [this.users, this.lobby] : [this.lobby, this.users];
+    enters.set(uri, self);
+    leaves.delete(uri);
+    this.dialog = new Dialog(number, subscriber, placement);
+    return this.dialog;
+  }
+
+  /** A leader lets us in from the lobby; while the Focus is away, the next re-join will tell. */
+  admitUs(): void {
+    const { uri } = this.system.identity;
+    this.users.set(uri, this.lobby.get(uri) as DocumentUser);
+    this.lobby.delete(uri);
+    const { dialog } = this;
+    if (dialog === null) return;
+    dialog.placement = 'conference';
+    dialog.subscriber.notify(dialog, {
+      event: 'admitted',
+      dialog: dialog.number,
+      document: this.document(dialog),
+      mcus: this.reports(),
+    });
+  }
+
+  /** We left. It also clears up what a lost dialog had left behind, as a Focus does with participants without one. */
+  leave(subscriber: Subscriber, number: number): void {
+    const { dialog } = this;
+    if (dialog !== null && (dialog.subscriber !== subscriber || dialog.number !== number)) return;
+    this.forgetUs();
+  }
+
+  /** The Focus ends our participation, and that of our calls. */
+  dismiss(cause: 'ejected' | 'conference-ended'): void {
+    const { dialog } = this;
+    this.forgetUs();
+    if (dialog !== null) dialog.subscriber.notify(dialog, { event: 'ended', dialog: dialog.number, cause });
+  }
+
+  /** Shows our media as our calls have them. */
+  callsChanged(): void {
+    const known = this.users.get(this.system.identity.uri);
+    if (known) this.put(withMedia(known, this.ownMedia(known)));
+  }
+
+  private forgetUs(): void {
+    const { uri } = this.system.identity;
+    this.dialog = null;
+    this.users.delete(uri);
+    this.lobby.delete(uri);
+    for (const mcu of this.mcus) this.hangUp(mcu);
+  }
+
+  private ownMedia(known: DocumentUser | undefined): Media[] {
+    const before = known ? mediaOf(known) : [];
+    const media: Media[] = [];
+    for (const mcu of this.mcus) {
+      for (const call of mcu.calls) {
+        for (const type of call.media) {
+          if (media.some(({ id }) => id === type)) continue;
+          media.push(before.find(({ id }) => id === type) ?? medium(type));
+        }
+      }
+    }
+    return media;
+  }
+
+  // --------------------------------------------------------------------------------------------------- participants
+
+  /** Is there room for one more? */
+  hasRoom(): boolean {
+    return this.users.size + this.lobby.size < poolLimits.participants;
+  }
+
+  /** Adds or changes a participant. */
+  put(changed: DocumentUser): void {
+    this.putAll([changed]);
+  }
+
+  /** Adds or changes participants, in one document. */
+  putAll(changed: DocumentUser[]): void {
+    for (const one of changed) this.users.set(one.entity, one);
+    this.publish(changed);
+  }
+
+  /** Another participant comes, or waits in the lobby if new joiners do. */
+  arrive(entity: string): void {
+    const newcomer = user(entity, 'attendee', this.initialMedia(this.users.size));
+    if (!this.system.options.lobby) {
+      this.put(newcomer);
+      return;
+    }
+    this.lobby.set(entity, newcomer);
+    this.publish([], true);
+  }
+
+  /** A participant goes, or stops waiting; if it is us, our participation ends. False if there is no such participant. */
+  remove(entity: string): boolean {
+    if (entity === this.system.identity.uri && (this.users.has(entity) || this.lobby.has(entity))) {
+      this.dismiss('ejected');
+      return true;
+    }
+    if (this.users.delete(entity)) this.publish([deletedUser(entity)]);
+    else if (this.lobby.delete(entity)) this.publish([], true);
+    else return false;
+    return true;
+  }
+
+  /** Those who wait get in, or are turned away. */
+  emptyLobby(entities: Iterable<string>, admitted: boolean): void {
+    const changed: DocumentUser[] = [];
+    for (const entity of entities) {
+      const waiting = this.lobby.get(entity) as DocumentUser;
+      this.lobby.delete(entity);
+      if (!admitted) continue;
+      this.users.set(entity, waiting);
+      changed.push(waiting);
+    }
+    this.publish(changed, true);
+  }
+
+  /** Sets properties of the conference; says nothing when they had these values. */
+  configure(properties: JsonObject): void {
+    const changed: JsonObject = {};
+    let any = false;
+    for (const name in properties) {
+      if (this.properties[name] === properties[name]) continue;
+      changed[name] = properties[name];
+      any = true;
+    }
+    if (!any) return;
+    this.properties = { ...this.properties, ...changed };
+    this.publish([], false, changed);
+  }
+
+  private initialMedia(index: number): Media[] {
+    const { mcus } = this.system.options;
+    const media: Media[] = [];
+    if (mcus.includes('audio-video')) media.push(medium('audio'));
+    if (mcus.includes('chat') && index % 2 === 0) media.push(medium('text'));
+    return media;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ documents
+
+  /** The next document of a subscription, with everything in it. */
+  document(dialog: Dialog): ConferenceDocument {
+    dialog.version += 1;
+    return {
+      state: 'full',
+      version: dialog.version,
+      users: [...this.users.values()],
+      lobby: this.waiting(),
+      properties: this.properties,
+    };
+  }
+
+  /** Sends a full document, if we are subscribed. */
+  publishAll(): void {
+    const { dialog } = this;
+    if (dialog === null || dialog.placement === 'lobby') return;
+    dialog.subscriber.notify(dialog, { event: 'document', dialog: dialog.number, document: this.document(dialog) });
+  }
+
+  private waiting(): Participant[] {
+    return [...this.lobby.values()].map(plainParticipant);
+  }
+
+  private publish(users: DocumentUser[], lobbyChanged = false, properties?: JsonObject): void {
+    const { dialog } = this;
+    if (dialog === null || dialog.placement === 'lobby') return;
+    dialog.version += 1;
+    const document: ConferenceDocument = { state: 'partial', version: dialog.version, users };
+    if (lobbyChanged) document.lobby = this.waiting();
+    if (properties) document.properties = properties;
+    dialog.subscriber.notify(dialog, { event: 'document', dialog: dialog.number, document });
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ MCUs
+
+  /** What the Focus says of each MCU. */
+  reports(): McuReports {
+    const reports: McuReports = {};
+    for (const { name, report } of this.mcus) reports[name] = report;
+    return reports;
+  }
+
+  /** An MCU fails and will be active again after a time; its side of our calls is gone, without a word. */
+  rollOver(mcu: Mcu, forMs: number): void {
+    const { agenda } = this.system;
+    agenda.cancel(mcu.activation);
+    const failed = mcu.host;
+    mcu.host = null;
+    mcu.activation = agenda.after(forMs, () => {
+      this.placeMcu(mcu, failed);
+      this.activate(mcu);
+    });
+    this.report(mcu, 'failing-over');
+    if (mcu.calls.size === 0) return;
+    const calls = [...mcu.calls];
+    mcu.calls.clear();
+    this.callsChanged();
+    for (const call of calls) call.lose(agenda.now());
+  }
+
+  /** The MCU hangs up on us. */
+  hangUp(mcu: Mcu): void {
+    const calls = [...mcu.calls];
+    mcu.calls.clear();
+    for (const call of calls) {
+      call.lose(this.system.agenda.now());
+      call.caller.hangUp(call);
+    }
+  }
+
+  private placeMcu(mcu: Mcu, failed: FrontEnd | null): void {
+    const { options, frontEnds } = this.system;
+    const together = options.mcuPlacement === 'together' && this.host !== null && this.host !== failed;
+    mcu.host = together ? this.host : frontEnds.place(mcu.key, [failed, this.host]);
+  }
+
+  /** Without a front end to live on, it goes on failing over until one is restored. */
+  private activate(mcu: Mcu): void {
+    mcu.activation = null;
+    if (mcu.host !== null) this.report(mcu, 'active');
+  }
+
+  private report(mcu: Mcu, report: Mcu['report']): void {
+    mcu.report = report;
+    const { dialog } = this;
+    if (dialog === null || dialog.placement === 'lobby') return;
+    dialog.subscriber.notify(dialog, { event: 'mcu-report', dialog: dialog.number, mcu: mcu.name, report });
+  }
+
+  // ------------------------------------------------------------------------------------------------------ front ends
+
+  /** What the death of a front end does to this conference. */
+  frontEndDied(frontEnd: FrontEnd): void {
+    const { agenda, options } = this.system;
+    if (this.host === frontEnd) {
+      this.host = null;
+      if (this.dialog !== null) this.dialog.lost = true;
+      this.dialog = null;
+      this.move = agenda.after(options.failoverMs, () => {
+        this.move = null;
+        this.placeFocus(frontEnd);
+      });
+    }
+    for (const mcu of this.mcus) if (mcu.host === frontEnd) this.rollOver(mcu, options.mcuFailoverMs);
+  }
+
+  /** A front end is up again: what waited for one lives on it. */
+  frontEndRestored(): void {
+    if (this.host === null && this.move === null) this.placeFocus(null);
+    for (const mcu of this.mcus) {
+      if (mcu.host !== null || mcu.activation !== null) continue;
+      this.placeMcu(mcu, null);
+      this.activate(mcu);
+    }
+  }
+
+  private placeFocus(failed: FrontEnd | null): void {
+    this.moves += 1;
+    this.host = this.system.frontEnds.place(this.key + this.moves, [failed]);
+  }
+}
+
+const roomMessage = `A conference of the pool has at most ${poolLimits.participants} participants`;
+
+/** Does this MCU mix that medium? */
+export function mixes(mcu: Mcu, { type, id }: Media): boolean {
+  return mediaTypesOf(mcu.name).includes(type ?? id);
+}

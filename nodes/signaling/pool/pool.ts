@@ -1,0 +1,67 @@
+/**
+ * The embedded pool: a conferencing system inside the process, with front ends, Focus, MCUs, hops, a lobby, and faults on
+ * purpose. It runs on a clock that it is given and draws no randomness but from its seed, so that the same calls at the
+ * same times give the same events. One pool serves one endpoint.
+ */
+import type { JsonObject } from '../../recovery/messages';
+import type { SignalingEffect, SignalingEvent } from '../../recovery/signaling';
+import type { Clock, SignalingPort } from '../port';
+import { type FaultResult, injectFault, type PoolFault, statusOf } from './faults';
+import { Line } from './line';
+import type { PoolOptions } from './options';
+import { type Identity, System } from './system';
+
+export type { FaultResult, PoolFault } from './faults';
+export { type PoolOptions, poolDefaults, poolLimits } from './options';
+export type { Identity } from './system';
+
+export class Pool {
+  private readonly system: System;
+  private served = false;
+
+  /** What is not given is as in `poolDefaults`. Throws a RangeError for a pool that cannot be. */
+  constructor(options: Partial<PoolOptions>, clock: Clock) {
+    this.system = new System(options, clock);
+  }
+
+  /** The pool as this participant sees it; to be called once. Closing the port closes the pool. */
+  port(identity: Identity): SignalingPort {
+    if (this.served) throw new Error('A pool serves one endpoint, and its port was taken already.');
+    this.served = true;
+    this.system.identity = identity;
+    return new PoolPort(this.system);
+  }
+
+  /** Injects a fault; what it causes is told as events, later. */
+  inject(fault: PoolFault, conference: string): FaultResult {
+    return injectFault(this.system, fault, conference);
+  }
+
+  /** Who hosts what, which hops are broken, how many participants there are. */
+  status(conference: string): JsonObject {
+    return statusOf(this.system, conference);
+  }
+}
+
+class PoolPort implements SignalingPort {
+  constructor(private readonly system: System) {}
+
+  attach(conference: string, listener: (event: SignalingEvent) => void): void {
+    if (this.system.closed) return;
+    this.detach(conference);
+    this.system.lines.set(conference, new Line(this.system, conference, listener));
+  }
+
+  perform(conference: string, effect: SignalingEffect): void {
+    this.system.lines.get(conference)?.perform(effect);
+  }
+
+  detach(conference: string): void {
+    this.system.lines.get(conference)?.detach();
+    this.system.lines.delete(conference);
+  }
+
+  async close(): Promise<void> {
+    this.system.close();
+  }
+}

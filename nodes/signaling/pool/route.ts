@@ -1,0 +1,83 @@
+import type { Agenda, Appointment } from './agenda';
+import type { PoolOptions } from './options';
+
+/** How a hop can be broken: it refuses connections, it swallows everything, or another one has taken its place. */
+export type Breakage = 'refuse' | 'silent' | 'stale-route';
+
+/** One intermediate hop. */
+export interface Hop {
+  readonly name: string;
+  condition: 'up' | Breakage;
+  repair: Appointment | null;
+}
+
+/**
+ * The hops between us and the front ends. Two things can be wrong: the path itself, for everything that is sent, and the
+ * route sets of dialogs that were established over a hop that is no longer there (MS-SIPRE 3.7). A route set is
+ * represented by the number of hop replacements that it knows of.
+ */
+export class Route {
+  readonly hops: Hop[] = [];
+  /** Does a message get through now? */
+  path: 'up' | 'refuse' | 'silent' = 'up';
+  /** The route set of whoever sets up or heals a dialog now. */
+  routeSet = 0;
+  private oldestValid = 0;
+
+  constructor(
+    private readonly options: PoolOptions,
+    private readonly agenda: Agenda,
+    private readonly random: () => number,
+  ) {
+    for (let number = 1; number <= options.hops; number += 1) {
+      this.hops.push({ name: `hop-${number}`, condition: 'up', repair: null });
+    }
+  }
+
+  /** How long the next message travels, one way. */
+  travelMs(): number {
+    const { latencyMs, jitterMs } = this.options;
+    return jitterMs === 0 ? latencyMs : latencyMs + Math.floor(this.random() * (jitterMs + 1));
+  }
+
+  /** Does a dialog with this route set meet a hop that knows nothing of it? */
+  isStale(routeSet: number): boolean {
+    return routeSet < this.oldestValid;
+  }
+
+  /** Breaks a hop until it is restored, or for a time; `restored` is called in the latter case. */
+  break(how: Breakage, forMs: number | null, restored: () => void): Hop {
+    // A refused connection is only seen at our own hop; what happens further on is seen behind the last.
+    const hop = (how === 'refuse' ? this.hops[0] : this.hops.at(-1)) as Hop;
+    hop.condition = how;
+    if (how === 'stale-route') {
+      this.routeSet += 1;
+      this.oldestValid = this.routeSet;
+    }
+    this.agenda.cancel(hop.repair);
+    hop.repair = forMs === null ? null : this.agenda.after(forMs, () => this.restore([hop], restored));
+    this.survey();
+    return hop;
+  }
+
+  /** Restores hops; a hop that is back knows the old route sets again. */
+  restore(hops: readonly Hop[], restored: () => void): void {
+    for (const hop of hops) {
+      hop.condition = 'up';
+      this.agenda.cancel(hop.repair);
+      hop.repair = null;
+    }
+    if (this.hops.every(({ condition }) => condition === 'up')) this.oldestValid = 0;
+    this.survey();
+    restored();
+  }
+
+  private survey(): void {
+    this.path = 'up';
+    for (const { condition } of this.hops) {
+      if (condition !== 'refuse' && condition !== 'silent') continue;
+      this.path = condition;
+      break;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Our record of a dialog (RFC 3261, 12). It is ours and not the library's, because recovery does to it what RFC 3261 does
+ * not foresee: it outlives 408 and 503, and its route set may be replaced (MS-SIPRE, 3.7).
+ */
+import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+
+/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
+export const targetRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'BENOTIFY']);
+
+/** One dialog, from before its first request on; until then and outside of one it has no remote tag and no route set. */
+export class Dialog {
+  readonly callId = token();
+  readonly localTag = token();
+  remoteTag: string | undefined;
+  /** Request-URI of the requests in the dialog. */
+  remoteTarget: string;
+  /** Values of Route, nearest hop first. */
+  routeSet: string[] = [];
+  /** A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one. */
+  routeStale = false;
+  private localSequence = 0;
+  private remoteSequence = -1;
+
+  constructor(
+    readonly remoteUri: string,
+    readonly displayName = '',
+    target = remoteUri,
+  ) {
+    this.remoteTarget = target;
+  }
+
+  /** The same call, as another one made of it who answered too (RFC 3261, 13.2.2.4), or who answered too late. */
+  branchOff(): Dialog {
+    const other = new Dialog(this.remoteUri, this.displayName);
+    return Object.assign(other, { callId: this.callId, localTag: this.localTag, localSequence: this.localSequence });
+  }
+
+  /** CSeq number of the next request. */
+  nextSequence(): number {
+    this.localSequence += 1;
+    return this.localSequence;
+  }
+
+  /** Whether a message of the far end belongs to this dialog. */
+  owns(request: IncomingRequestMessage): boolean {
+    return request.toTag === this.localTag && (this.remoteTag === undefined || request.fromTag === this.remoteTag);
+  }
+
+  /** Whether a request is newer than all before it (RFC 3261, 12.2.2). */
+  inOrder(request: IncomingRequestMessage): boolean {
+    if (request.cseq < this.remoteSequence) return false;
+    this.remoteSequence = request.cseq;
+    return true;
+  }
+
+  /** Learns from a 2xx of ours: the first one makes the dialog, later ones refresh the target. */
+  learnFromAnswer(response: IncomingResponseMessage, sentWithoutRoute: boolean): void {
+    const first = this.remoteTag === undefined;
+    if (first) this.remoteTag = response.toTag;
+    if (!first && !targetRefreshing.has(response.method)) return;
+    this.learnTarget(response);
+    if (first || sentWithoutRoute) {
+      this.routeSet = response.getHeaders('record-route').reverse();
+      this.routeStale = false;
+    }
+  }
+
+  /** Learns from a request of the far end. The first NOTIFY makes a subscription's dialog (RFC 6665, 4.4.1). */
+  learnFromRequest(request: IncomingRequestMessage): void {
+    if (!targetRefreshing.has(request.method)) return;
+    if (this.remoteTag === undefined) {
+      this.remoteTag = request.fromTag;
+      this.routeSet = request.getHeaders('record-route');
+    }
+    this.learnTarget(request);
+  }
+
+  private learnTarget(message: IncomingMessage): void {
+    const target = contactOf(message);
+    if (target !== undefined) this.remoteTarget = target;
+  }
+}
+
+/** URI of the first Contact. */
+export function contactOf(message: IncomingMessage): string | undefined {
+  return message.parseHeader('contact', 0)?.uri?.toRaw();
+}

@@ -1,0 +1,78 @@
+/** Messages out of a byte stream: on TCP the end of a SIP message is told by Content-Length (RFC 3261, 18.3). */
+
+/** Longest head of a message, in bytes; whoever sends more is not speaking SIP to us. */
+const longestHead = 64 * 1024;
+/** Longest body, in bytes: twice the longest conference document that is read, so that one too long costs no connection. */
+const longestBody = 4 * 1024 * 1024;
+
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
+
+/** What a chunk completed. After an `error` the stream cannot be read any further: the connection has to go. */
+export interface Framed {
+  messages: string[];
+  error?: string;
+}
+
+/** Cuts one connection's bytes into messages. Holds one unfinished message at most, of bounded size. */
+export class Framer {
+  private chunks: Buffer[] = [];
+  private length = 0;
+  /** Fewer bytes than this cannot complete anything: chunks are joined only when it is worth it. */
+  private needed = 1;
+
+  push(chunk: Buffer): Framed {
+    this.chunks.push(chunk);
+    this.length += chunk.length;
+    const messages: string[] = [];
+    if (this.length < this.needed) return { messages };
+
+    let rest: Buffer = Buffer.concat(this.chunks);
+    let error: string | undefined;
+    for (;;) {
+      rest = withoutKeepAlive(rest);
+      const next = measure(rest);
+      if ('error' in next) {
+        error = next.error;
+        rest = Buffer.alloc(0);
+        this.needed = 1;
+        break;
+      }
+      this.needed = next.needed;
+      if (rest.length < next.needed) break;
+      messages.push(rest.toString('utf8', 0, next.needed));
+      rest = rest.subarray(next.needed);
+    }
+    this.chunks = rest.length > 0 ? [rest] : [];
+    this.length = rest.length;
+    return error === undefined ? { messages } : { messages, error };
+  }
+}
+
+/** Empty lines between messages are keep-alive (RFC 5626, 3.5.1; RFC 3261, 7.5). */
+function withoutKeepAlive(bytes: Buffer): Buffer {
+  let start = 0;
+  while (bytes[start] === carriageReturn || bytes[start] === lineFeed) start += 1;
+  return bytes.subarray(start);
+}
+
+/** How many bytes the message at the start of `bytes` needs, as far as it can be told by now. */
+function measure(bytes: Buffer): { needed: number } | { error: string } {
+  const headEnd = bytes.indexOf('\r\n\r\n');
+  if (headEnd > longestHead || (headEnd < 0 && bytes.length > longestHead)) {
+    return { error: `a message head longer than ${longestHead} bytes` };
+  }
+  if (headEnd < 0) return { needed: bytes.length + 1 };
+  const lengths = new Set(
+    [...bytes.toString('latin1', 0, headEnd).matchAll(/^(?:content-length|l)[ \t]*:[ \t]*(.*?)[ \t]*$/gim)].map(
+      (match) => match[1] ?? '',
+    ),
+  );
+  if (lengths.size > 1) return { error: 'a message with two different Content-Length headers' };
+  // A stream needs the header (RFC 3261, 20.14); without it nothing but an empty body can be meant.
+  const [value = '0'] = lengths;
+  if (!/^\d{1,10}$/.test(value)) return { error: `Content-Length "${value.slice(0, 40)}", which is not a number` };
+  const body = Number(value);
+  if (body > longestBody) return { error: `a message body of ${body} bytes, more than ${longestBody}` };
+  return { needed: headEnd + 4 + body };
+}

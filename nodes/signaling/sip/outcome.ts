@@ -1,0 +1,100 @@
+/** What answers mean to the model: SIP responses as outcomes. Nobody above this file reads a header. */
+import type { Diagnostics, RecoveryAction, ResponseData } from '../../recovery/messages';
+import type { Outcome } from '../../recovery/signaling';
+import type { Answer } from './exchange';
+import type { IncomingResponseMessage } from './library';
+
+const recoveryActions: readonly RecoveryAction[] = [
+  'Registration-Route-Set-Update',
+  'Dialog-Route-Set-Update',
+  'Wait-For-Session-Update',
+];
+
+/** The outcome of a request. */
+export function outcomeOf(answer: Answer): Outcome {
+  return answer.kind === 'unreachable' ? answer : outcomeOfResponse(responseData(answer.response));
+}
+
+/** A response as errors show it. A header that occurs several times is one value with commas (RFC 3261, 7.3.1). */
+export function responseData(response: IncomingResponseMessage): ResponseData {
+  return {
+    status: response.statusCode ?? 0,
+    reason: response.reasonPhrase ?? '',
+    headers: Object.fromEntries(
+      Object.keys(response.headers).map((name) => [name, response.getHeaders(name).join(', ')]),
+    ),
+    body: response.body ?? '',
+  };
+}
+
+/** The outcome that a final response means (RFC 3261, 21). */
+export function outcomeOfResponse(response: ResponseData): Outcome {
+  const { status } = response;
+  if (status >= 200 && status < 300) return { kind: 'ok', status };
+  const recoveryAction = recoveryActionsIn(header(response, 'p-dialog-recovery-action'));
+  const retryAfterMs = retryAfterIn(header(response, 'retry-after'));
+  const diagnostics = diagnosticsIn(response);
+  return {
+    kind: 'refused',
+    status,
+    response,
+    ...(recoveryAction.length > 0 ? { recoveryAction } : {}),
+    ...(retryAfterMs !== undefined ? { retryAfterMs } : {}),
+    ...(diagnostics ? { diagnostics } : {}),
+  };
+}
+
+/** What the far end would answer to a request in a dialog that does not exist; nothing is sent to hear it. */
+export function dialogGone(): Outcome {
+  return outcomeOfResponse({ status: 481, reason: 'Call/Transaction Does Not Exist', headers: {}, body: '' });
+}
+
+/** What the far end answers to an INVITE that was cancelled (RFC 3261, 15.1.2); it is not waited for. */
+export function calledOff(): Outcome {
+  return outcomeOfResponse({ status: 487, reason: 'Request Terminated', headers: {}, body: '' });
+}
+
+/** Whether the answer asks for a new route set, which a target refresh without the old one brings (MS-SIPRE, 3.7). */
+export function asksForNewRoute(outcome: Outcome): boolean {
+  return outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Dialog-Route-Set-Update') ?? false);
+}
+
+function header(response: ResponseData, name: string): string {
+  return Object.entries(response.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
+}
+
+/** `P-Dialog-Recovery-Action` (MS-SIPRE 2.2.18): in any case; tokens that we do not know are dropped. */
+function recoveryActionsIn(value: string): RecoveryAction[] {
+  const tokens = new Set(value.split(',').map((each) => each.trim().toLowerCase()));
+  return recoveryActions.filter((action) => tokens.has(action.toLowerCase()));
+}
+
+/** `Retry-After` (RFC 3261, 20.33), in ms. */
+function retryAfterIn(value: string): number | undefined {
+  const seconds = /^\s*(\d{1,10})(?!\d)/.exec(value)?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
+/** `ms-diagnostics` and its relatives (MS-OCER), else `Warning` (RFC 3261, 20.43). */
+function diagnosticsIn(response: ResponseData): Diagnostics | undefined {
+  for (const name of ['ms-diagnostics', 'ms-diagnostics-public', 'ms-client-diagnostics']) {
+    const value = header(response, name);
+    const id = /^\s*(\d{1,9})\s*(?=;|,|$)/.exec(value)?.[1];
+    if (id !== undefined) return { ...parametersIn(value), id: Number(id) };
+  }
+  const [, code, agent = '', text = ''] =
+    /^\s*(\d{3}) +(\S+) +"((?:[^"\\]|\\.)*)"/.exec(header(response, 'warning')) ?? [];
+  return code === undefined ? undefined : { id: Number(code), source: agent, reason: unquoted(text) };
+}
+
+/** `name=token` and `name="quoted"`, as often as they come. */
+function parametersIn(value: string): { [parameter: string]: string } {
+  const found = value.matchAll(/;\s*([\w.!%*+`'~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))/g);
+  return Object.fromEntries(
+    [...found].map(([, name = '', quoted, plain]) => [name, quoted === undefined ? (plain ?? '') : unquoted(quoted)]),
+  );
+}
+
+function unquoted(text: string): string {
+  return text.replace(/\\(.)/g, '$1');
+}

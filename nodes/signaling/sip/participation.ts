@@ -1,0 +1,349 @@
+/** Our part in a conference from one join on: the INVITE dialog with the Focus, and the subscription beside it (RFC 4579). */
+import type { HealingMethod } from '../../recovery/messages';
+import type {
+  ConferenceDocument,
+  McuReports,
+  Outcome,
+  SignalingEffect,
+  SignalingEvent,
+} from '../../recovery/signaling';
+import { type C3pResponse, c3pRequest, c3pType, readC3pResponse } from './c3p';
+import type { ConferenceUri, ReadDocument } from './conference-document';
+import { contactOf, Dialog } from './dialog';
+import type { Answer, Body, Draft, Exchange } from './exchange';
+import { type IncomingRequestMessage, token } from './library';
+import { asksForNewRoute, outcomeOf } from './outcome';
+import { inactiveAnswer, inactiveOffer } from './session-description';
+import { Subscription } from './subscription';
+import type { Reply, Usage, UserAgent } from './user-agent';
+
+/** How long a join waits for the first roster once it has been accepted, in ms. */
+const firstDocumentMs = 2000;
+/** How long the answer to a BYE is waited for, in ms. */
+const farewellMs = 2000;
+
+/** One request of the model. */
+export type RequestEffect = Extract<SignalingEffect, { effect: 'request' }>;
+
+/** What a participation needs of its conference. */
+export interface ParticipationHost {
+  readonly agent: UserAgent;
+  readonly conference: string;
+  /** Our URI. */
+  readonly uri: string;
+  readonly joinTimeoutMs: number;
+  readonly commands: 'none' | 'cccp';
+  random(): number;
+  /** Passes an event on, unless this participation has been replaced meanwhile. */
+  tell(from: Participation, event: SignalingEvent): void;
+  /** Name of the MCU that a purpose of `conf-uris` stands for. */
+  mcuOf(purpose: string): string;
+  /** URI of an MCU, as far as the conference has told it. */
+  mcuUri(mcu: string): string | undefined;
+  /** The dialog works again, over a route that may be another. */
+  healed(): void;
+}
+
+/** Joining, joined or gone: each `join` makes a new one. */
+export class Participation implements Usage {
+  readonly dialog: Dialog;
+  /** Entries of `conf-uris` in the latest document that had any. */
+  conferenceUris: ConferenceUri[] | null = null;
+  private phase: 'joining' | 'entering' | 'joined' | 'over' = 'joining';
+  private invitation: Exchange | null = null;
+  private subscription: Subscription | null = null;
+  private cancelTimer: () => void = () => {};
+  private conferenceOver = false;
+  /** The Focus has ended the dialog with a BYE. */
+  private dialogEnded = false;
+  private offer: Body | null = null;
+  /** Commands that were accepted (202) and whose result comes in a later INFO. */
+  private readonly results = new Map<string, (response: C3pResponse, body: string) => void>();
+
+  constructor(
+    private readonly host: ParticipationHost,
+    readonly number: number,
+    private readonly displayName: string,
+  ) {
+    this.dialog = new Dialog(host.conference, displayName);
+  }
+
+  /** Whether the Focus has a dialog with us, as far as we know. */
+  get hasDialog(): boolean {
+    return this.phase === 'entering' || this.phase === 'joined';
+  }
+
+  /** Dials in (RFC 4579, 5.1). Tells `joined` or `join-failed`. */
+  join(): void {
+    const { agent } = this.host;
+    agent.register(this);
+    this.invitation = agent.send(this.dialog, this.invite(), this.host.joinTimeoutMs, (answer) => {
+      const outcome = outcomeOf(answer);
+      if (outcome.kind !== 'ok' || answer.kind !== 'response') return this.failed(outcome);
+      if (contactOf(answer.response) === undefined) {
+        agent.send(this.dialog, { method: 'BYE' }, farewellMs, () => {});
+        const message = 'the INVITE was accepted without a Contact, so that the Focus cannot be addressed';
+        return this.failed({ kind: 'unreachable', cause: 'malformed', written: true, message });
+      }
+      this.enter();
+    });
+  }
+
+  /** Unsubscribes and says BYE; `done` when that is answered, or at the latest after 2 s. Silently: nothing is sent. */
+  leave(silently: boolean, done: () => void): void {
+    const sayBye = this.hasDialog && !this.dialogEnded && !silently;
+    if (silently) this.subscription?.drop();
+    else this.subscription?.end();
+    this.invitation?.abandon();
+    this.drop();
+    if (sayBye) this.host.agent.send(this.dialog, { method: 'BYE' }, farewellMs, done);
+    else done();
+  }
+
+  /** Another join takes its place: the Focus has lost this one, so nothing is said to it. */
+  replace(): void {
+    this.subscription?.drop();
+    this.invitation?.abandon();
+    this.drop();
+  }
+
+  /** Asks for a full document. */
+  refreshRoster(): void {
+    if (this.hasDialog) this.subscription?.refresh();
+  }
+
+  /** One request in the dialog or in the subscription; `settled` with the method that was used. */
+  request(effect: RequestEffect, settled: (method: string, outcome: Outcome) => void): void {
+    const { timeoutMs } = effect;
+    switch (effect.purpose) {
+      case 'operation':
+        return this.command(effect, (outcome) => settled('INFO', outcome));
+      case 'heal':
+        return this.heal(effect.method ?? 'UPDATE', timeoutMs, settled);
+      case 'subscription':
+        this.subscription?.refresh(timeoutMs, (answer) => settled('SUBSCRIBE', outcomeOf(answer)));
+        return;
+      default:
+        return this.send({ method: 'OPTIONS' }, timeoutMs, (answer) => settled('OPTIONS', outcomeOf(answer)));
+    }
+  }
+
+  receive(request: IncomingRequestMessage, reply: Reply): void {
+    switch (request.method) {
+      case 'BYE':
+        reply(200);
+        return this.ended();
+      case 'UPDATE':
+        reply(200);
+        return this.host.tell(this, { event: 'remote-update', dialog: this.number });
+      case 'INVITE':
+        return reply(200, [], inactiveAnswer(this.host.agent.localHost, request.body));
+      case 'INFO':
+        reply(200);
+        return this.readResult(request);
+      case 'ACK':
+        return;
+      case 'OPTIONS':
+        return reply(200);
+      default:
+        reply(405);
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- join
+
+  /** A re-INVITE repeats the description of the first: nothing about the session has changed (RFC 3264, 8). */
+  private invite(): Draft {
+    const body = (localHost: string): Body => {
+      this.offer ??= inactiveOffer(localHost);
+      return this.offer;
+    };
+    return { method: 'INVITE', body };
+  }
+
+  private failed(outcome: Outcome): void {
+    this.drop();
+    this.host.tell(this, { event: 'join-failed', dialog: this.number, outcome });
+  }
+
+  /** The Focus has accepted us; the join is complete with the first roster, or when there will be none. */
+  private enter(): void {
+    const { agent } = this.host;
+    this.phase = 'entering';
+    this.cancelTimer = agent.clock.after(firstDocumentMs, () => this.joined(null));
+    this.subscription = new Subscription(agent, () => this.host.random(), this.dialog.remoteTarget, this.displayName, {
+      document: (read) => this.document(read),
+      unreadable: (message) => this.host.tell(this, { event: 'unreadable', dialog: this.number, message }),
+      lost: (reason) => this.subscriptionLost(reason),
+    });
+    this.subscription.refresh(undefined, (answer) => {
+      // 489, 405, …: this server has conferences, but no rosters.
+      if (outcomeOf(answer).kind === 'refused') this.joined(null);
+    });
+  }
+
+  private joined(document: ConferenceDocument | null): void {
+    if (this.phase !== 'entering') return;
+    this.phase = 'joined';
+    this.cancelTimer();
+    const event = {
+      event: 'joined',
+      dialog: this.number,
+      placement: 'conference',
+      document,
+      mcus: this.mcuReports(),
+    } as const;
+    this.host.tell(this, event);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- roster
+
+  private document({ document, conferenceUris }: ReadDocument): void {
+    const before = this.mcuReports();
+    if (conferenceUris) this.conferenceUris = conferenceUris;
+    if (document.state === 'deleted') return this.conferenceEnded();
+    if (this.phase === 'entering') {
+      // Without a full one there is nothing to merge a part into (RFC 4575, 4.6).
+      if (document.state === 'full') this.joined(document);
+      return;
+    }
+    this.host.tell(this, { event: 'document', dialog: this.number, document });
+    const after = this.mcuReports();
+    for (const mcu of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
+      const report = after?.[mcu] ?? 'inactive';
+      if (before?.[mcu] !== report) this.host.tell(this, { event: 'mcu-report', dialog: this.number, mcu, report });
+    }
+  }
+
+  /** An MCU that `conf-uris` names can be called; on a server without them nothing is said of MCUs. */
+  private mcuReports(): McuReports {
+    if (!this.conferenceUris) return null;
+    return Object.fromEntries(this.conferenceUris.map(({ purpose }) => [this.host.mcuOf(purpose), 'active']));
+  }
+
+  private conferenceEnded(): void {
+    if (this.conferenceOver) return;
+    this.joined(null);
+    this.conferenceOver = true;
+    this.host.tell(this, { event: 'ended', dialog: this.number, cause: 'conference-ended' });
+  }
+
+  private subscriptionLost(reason: string): void {
+    // Ended before it had brought anything: a server without rosters has its own ways to say so.
+    if (this.phase === 'entering') return this.joined(null);
+    if (!this.conferenceOver) this.host.tell(this, { event: 'subscription-lost', dialog: this.number, reason });
+  }
+
+  private ended(): void {
+    if (!this.hasDialog || this.dialogEnded) return;
+    this.dialogEnded = true;
+    this.joined(null);
+    if (!this.conferenceOver) this.host.tell(this, { event: 'remote-bye', dialog: this.number });
+  }
+
+  // ----------------------------------------------------------------------------------------------------- requests
+
+  private send(draft: Draft, timeoutMs: number, settled: (answer: Answer) => void): void {
+    this.host.agent.send(this.dialog, draft, timeoutMs, (answer) => {
+      if (asksForNewRoute(outcomeOf(answer))) this.dialog.routeStale = true;
+      settled(answer);
+    });
+  }
+
+  /** A target refresh tells the Focus our new address (RFC 3311; RFC 3261, 14); OPTIONS only tries the route. */
+  private heal(method: HealingMethod, timeoutMs: number, settled: (method: string, outcome: Outcome) => void): void {
+    const withoutRoute = this.dialog.routeStale && method !== 'OPTIONS';
+    const draft: Draft = method === 're-INVITE' ? this.invite() : { method };
+    this.send({ ...draft, withoutRoute }, timeoutMs, (answer) => {
+      const outcome = outcomeOf(answer);
+      settled(method, outcome);
+      if (outcome.kind === 'ok') this.host.healed();
+    });
+  }
+
+  private command(effect: RequestEffect, settled: (outcome: Outcome) => void): void {
+    const { operation = '', mcu, timeoutMs } = effect;
+    const requestId = token();
+    const mcuUri = mcu === undefined ? undefined : this.host.mcuUri(mcu);
+    const content =
+      this.host.commands === 'cccp'
+        ? c3pRequest({
+            operation,
+            arguments: effect.arguments ?? {},
+            requestId,
+            conference: this.host.conference,
+            from: this.host.uri,
+            ...(mcuUri === undefined ? {} : { mcuUri }),
+          })
+        : undefined;
+    if (content === undefined) {
+      const message =
+        this.host.commands === 'none'
+          ? `The operation "${operation}" is not possible: plain SIP conference servers have no standard request for it`
+          : `The operation "${operation}" is not possible: C3P has no request for it, or it lacks a participant`;
+      return settled({ kind: 'unsupported', message });
+    }
+    const startedAt = this.host.agent.clock.now();
+    this.send({ method: 'INFO', body: { contentType: c3pType, content } }, timeoutMs, (answer) => {
+      const outcome = outcomeOf(answer);
+      if (outcome.kind === 'unreachable' || outcome.kind === 'unsupported' || answer.kind !== 'response') {
+        return settled(outcome);
+      }
+      const result = readC3pResponse(answer.response.body ?? '');
+      if (result && result.code !== 'pending') return settled(resultOf(result, answer.response.body, outcome));
+      if (outcome.kind === 'ok' && outcome.status === 202) {
+        const remainingMs = timeoutMs - (this.host.agent.clock.now() - startedAt);
+        return this.awaitResult(requestId, Math.max(0, remainingMs), timeoutMs, settled);
+      }
+      settled(outcome);
+    });
+  }
+
+  /** The Focus has accepted a command, and says in a later INFO what became of it (MS-CONFBAS; MS-CONFIM). */
+  private awaitResult(
+    requestId: string,
+    remainingMs: number,
+    timeoutMs: number,
+    settled: (outcome: Outcome) => void,
+  ): void {
+    const finish = (outcome: Outcome): void => {
+      cancel();
+      this.results.delete(requestId);
+      settled(outcome);
+    };
+    const message = `accepted, but no result within ${timeoutMs} ms`;
+    const cancel = this.host.agent.clock.after(remainingMs, () =>
+      finish({ kind: 'unreachable', cause: 'timeout', written: true, message }),
+    );
+    this.results.set(requestId, (response, body) => finish(resultOf(response, body, { kind: 'ok', status: 202 })));
+  }
+
+  private readResult(request: IncomingRequestMessage): void {
+    const response = readC3pResponse(request.body ?? '');
+    if (response && response.code !== 'pending') this.results.get(response.requestId)?.(response, request.body);
+  }
+
+  private drop(): void {
+    this.phase = 'over';
+    this.cancelTimer();
+    this.host.agent.unregister(this);
+  }
+}
+
+/** What a C3P response makes of the outcome of the request that carried it. */
+function resultOf(
+  result: C3pResponse,
+  body: string,
+  outcome: Exclude<Outcome, { kind: 'unreachable' | 'unsupported' }>,
+): Outcome {
+  if (result.code !== 'failure') return outcome;
+  const conferenceReason = result.reason ?? 'otherFailure';
+  if (outcome.kind === 'refused') return { ...outcome, conferenceReason };
+  const { status } = outcome;
+  return {
+    kind: 'refused',
+    status,
+    conferenceReason,
+    response: { status, reason: conferenceReason, headers: {}, body },
+  };
+}

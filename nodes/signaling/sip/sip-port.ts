@@ -1,0 +1,304 @@
+/**
+ * Real conferencing systems over SIP (RFC 3261, 4579, 4575): the signaling port that speaks to a Focus through one
+ * connection to the next hop.
+ */
+import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
+import type { Clock, SignalingPort } from '../port';
+import { Call } from './call';
+import { Dialog } from './dialog';
+import { TcpFlow } from './flow';
+import { dialogGone, outcomeOf } from './outcome';
+import { Participation, type ParticipationHost, type RequestEffect } from './participation';
+import { UserAgent } from './user-agent';
+
+/** What a conference without `conf-uris` carries at its own URI: voice, and text as MESSAGE. */
+const ownMcus: ReadonlySet<string> = new Set(['audio-video', 'chat']);
+
+/** Who we are, and where the next hop is. */
+export interface SipOptions {
+  /** Who we are, for instance `sip:alice@example.com`. */
+  uri: string;
+  displayName?: string;
+  /** Next hop of everything that is sent, the conferencing system itself or a proxy before it. */
+  host: string;
+  /** Default 5060. */
+  port?: number;
+  transport: 'tcp';
+  /** Uniform in [0, 1); for jitter. Default `Math.random`. */
+  random?: () => number;
+  /** How long a connection attempt may take, in ms; default 4000. */
+  connectTimeoutMs?: number;
+  /** How long a join may take, in ms; default 32,000 (RFC 3261: 64·T1). */
+  joinTimeoutMs?: number;
+  /** How operations are sent: not at all (plain SIP has no request for them), or as C3P in INFO. Default `none`. */
+  commands?: 'none' | 'cccp';
+  /** Purpose of `conf-uris` by name of MCU, where the two differ (RFC 4575, 5.3.1). */
+  mcuPurposes?: { [mcu: string]: string };
+}
+
+/** Signaling over SIP. */
+export class SipPort implements SignalingPort {
+  private readonly agent: UserAgent;
+  private readonly conferences = new Map<string, Conference>();
+  private closing: Promise<void> | null = null;
+  private events: (() => void)[] = [];
+
+  constructor(
+    private readonly options: SipOptions,
+    clock: Clock,
+  ) {
+    const { host, port = 5060, connectTimeoutMs = 4000, random = Math.random } = options;
+    this.agent = new UserAgent(
+      options.uri,
+      (listener) => new TcpFlow({ host, port, connectTimeoutMs, random }, clock, listener),
+      clock,
+      {
+        up: () => {
+          for (const conference of this.conferences.values()) conference.transportRestored();
+        },
+        down: (message) => {
+          for (const conference of this.conferences.values()) conference.transportLost(message);
+        },
+        wanted: () => [...this.conferences.values()].some((conference) => conference.needsTransport),
+      },
+    );
+  }
+
+  attach(conference: string, listener: (event: SignalingEvent) => void): void {
+    if (this.closing) return;
+    this.detach(conference);
+    this.conferences.set(
+      conference,
+      new Conference(conference, this.options, this.agent, listener, (deliver) => this.later(deliver)),
+    );
+  }
+
+  perform(conference: string, effect: SignalingEffect): void {
+    this.conferences.get(conference)?.perform(effect);
+  }
+
+  detach(conference: string): void {
+    this.conferences.get(conference)?.close();
+    this.conferences.delete(conference);
+  }
+
+  close(): Promise<void> {
+    if (!this.closing) {
+      for (const conference of [...this.conferences.keys()]) this.detach(conference);
+      this.closing = this.agent.close();
+    }
+    return this.closing;
+  }
+
+  /** Events leave in the order in which they arose, and never from inside a call of ours. */
+  private later(deliver: () => void): void {
+    if (this.events.length === 0) {
+      queueMicrotask(() => {
+        const { events } = this;
+        this.events = [];
+        for (const each of events) each();
+      });
+    }
+    this.events.push(deliver);
+  }
+}
+
+/** One attached conference: the participation of its latest join, and its calls, which outlive a re-join. */
+class Conference implements ParticipationHost {
+  private participation: Participation | null = null;
+  private readonly calls = new Map<string, Call>();
+  private displayName: string;
+  /** The model was told that the connection is lost. */
+  private toldLost = false;
+  private attached = true;
+
+  constructor(
+    readonly conference: string,
+    private readonly options: SipOptions,
+    readonly agent: UserAgent,
+    private readonly listener: (event: SignalingEvent) => void,
+    private readonly later: (deliver: () => void) => void,
+  ) {
+    this.displayName = options.displayName ?? '';
+  }
+
+  get uri(): string {
+    return this.options.uri;
+  }
+
+  get joinTimeoutMs(): number {
+    return this.options.joinTimeoutMs ?? 32_000;
+  }
+
+  get commands(): 'none' | 'cccp' {
+    return this.options.commands ?? 'none';
+  }
+
+  random(): number {
+    return (this.options.random ?? Math.random)();
+  }
+
+  /** There is a dialog that the far end may want to send something in. */
+  get needsTransport(): boolean {
+    return this.participation?.hasDialog === true || this.calls.size > 0;
+  }
+
+  perform(effect: SignalingEffect): void {
+    switch (effect.effect) {
+      case 'join':
+        return this.join(effect.dialog, effect.displayName);
+      case 'leave':
+        return this.leave(effect.dialog, effect.silently);
+      case 'request':
+        return this.request(effect);
+      case 'refresh-roster':
+        return this.current(effect.dialog)?.refreshRoster();
+      case 'place-call':
+        return this.placeCall(effect);
+      case 'end-call':
+        return this.endCall(effect.callId, effect.mcu);
+      case 'send-text':
+        return this.sendText(effect);
+    }
+  }
+
+  /** The conference is detached: BYE and unsubscribe, without waiting. */
+  close(): void {
+    this.attached = false;
+    this.participation?.leave(false, () => {});
+    for (const call of [...this.calls.values()]) call.end();
+  }
+
+  transportLost(message: string): void {
+    const { participation } = this;
+    if (!participation?.hasDialog) return;
+    this.toldLost = true;
+    this.tell(participation, { event: 'transport-lost', dialog: participation.number, message });
+  }
+
+  transportRestored(): void {
+    const { participation } = this;
+    if (!this.toldLost || !participation) return;
+    this.toldLost = false;
+    if (participation.hasDialog)
+      this.tell(participation, { event: 'transport-restored', dialog: participation.number });
+  }
+
+  // ------------------------------------------------------------------------------------------ for participations
+
+  tell(from: Participation, event: SignalingEvent): void {
+    this.later(() => {
+      if (this.attached && this.participation === from) this.listener(event);
+    });
+  }
+
+  mcuOf(purpose: string): string {
+    const named = Object.entries(this.options.mcuPurposes ?? {}).find(([, value]) => value === purpose);
+    return named?.[0] ?? purpose;
+  }
+
+  mcuUri(mcu: string): string | undefined {
+    const uris = this.participation?.conferenceUris ?? [];
+    return uris.find(({ purpose }) => this.mcuOf(purpose) === mcu)?.uri;
+  }
+
+  healed(): void {
+    // The far ends of the other dialogs have the old address too (UCMA: logically related dialogs recover with it).
+    this.participation?.refreshRoster();
+    for (const call of this.calls.values()) call.refresh();
+  }
+
+  // ----------------------------------------------------------------------------------------------------- effects
+
+  private current(dialog: number): Participation | null {
+    return this.participation?.number === dialog ? this.participation : null;
+  }
+
+  private join(dialog: number, displayName: string | undefined): void {
+    this.participation?.replace();
+    this.toldLost = false;
+    this.displayName = displayName ?? this.options.displayName ?? '';
+    this.participation = new Participation(this, dialog, this.displayName);
+    this.participation.join();
+  }
+
+  private leave(dialog: number, silently: boolean): void {
+    const participation = this.current(dialog);
+    const left = (): void => this.tellAlways({ event: 'left', dialog });
+    if (!participation) return left();
+    this.participation = null;
+    participation.leave(silently, left);
+  }
+
+  private request(effect: RequestEffect): void {
+    const { requestId, dialog, purpose, timeoutMs } = effect;
+    const startedAt = this.agent.clock.now();
+    const settled = (method: string, outcome: Outcome): void => {
+      const elapsedMs = this.agent.clock.now() - startedAt;
+      this.tellAlways({ event: 'outcome', requestId, dialog, purpose, method, outcome, elapsedMs });
+    };
+    if (purpose === 'probe') {
+      const outside = new Dialog(this.conference, this.displayName);
+      this.agent.send(outside, { method: 'OPTIONS' }, timeoutMs, (answer) => settled('OPTIONS', outcomeOf(answer)));
+      return;
+    }
+    const participation = this.current(dialog);
+    if (participation?.hasDialog) participation.request(effect, settled);
+    else settled(purpose === 'operation' ? 'INFO' : (effect.method ?? 'OPTIONS'), dialogGone());
+  }
+
+  private placeCall(effect: Extract<SignalingEffect, { effect: 'place-call' }>): void {
+    const { callId, mcu } = effect;
+    const target = this.mcuUri(mcu) ?? (ownMcus.has(mcu) ? this.conference : undefined);
+    if (target === undefined) {
+      const message = `The conference says of no MCU "${mcu}" where it is reached (conf-uris)`;
+      this.tellAlways({ event: 'call-failed', callId, mcu, outcome: { kind: 'unsupported', message } });
+      return;
+    }
+    const call = new Call(
+      this.agent,
+      callId,
+      mcu,
+      target,
+      this.displayName,
+      (event) => this.tellAlways(event),
+      () => this.calls.delete(callId),
+    );
+    this.calls.set(callId, call);
+    call.place(effect.media, effect.timeoutMs);
+  }
+
+  private endCall(callId: string, mcu: string): void {
+    const call = this.calls.get(callId);
+    if (call) call.end();
+    else this.tellAlways({ event: 'call-ended', callId, mcu, reason: 'HungUp' });
+  }
+
+  private sendText(effect: Extract<SignalingEffect, { effect: 'send-text' }>): void {
+    const { requestId, callId, text, timeoutMs } = effect;
+    const dialog = this.participation?.number ?? 0;
+    const startedAt = this.agent.clock.now();
+    const settled = (outcome: Outcome): void => {
+      const elapsedMs = this.agent.clock.now() - startedAt;
+      this.tellAlways({
+        event: 'outcome',
+        requestId,
+        dialog,
+        purpose: 'operation',
+        method: 'MESSAGE',
+        outcome,
+        elapsedMs,
+      });
+    };
+    const call = this.calls.get(callId);
+    if (call) call.sendText(text, timeoutMs, settled);
+    else settled(dialogGone());
+  }
+
+  /** What concerns no dialog of a participation, or is owed also after that was replaced. */
+  private tellAlways(event: SignalingEvent): void {
+    this.later(() => {
+      if (this.attached) this.listener(event);
+    });
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * The user agent core (RFC 3261, 6): composes and sends requests, finds the owner of what comes in. It stands in the place
+ * of the library's own core, which answers UPDATE with 405, a NOTIFY without Event with 489, and an unexpected
+ * Request-URI with 404 before anybody else sees them.
+ */
+import type { Clock } from '../port';
+import { type Dialog, targetRefreshing } from './dialog';
+import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
+import { type Flow, FlowError, type FlowListener } from './flow';
+import {
+  type ClientTransaction,
+  type IncomingRequestMessage,
+  type IncomingResponseMessage,
+  type LoggerFactory,
+  loadSipLibrary,
+  type OutgoingRequestMessage,
+  type SipLibrary,
+  type Transport,
+  token,
+  type URI,
+} from './library';
+import { FlowTransport } from './transport';
+
+/** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
+const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, MESSAGE';
+/** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
+const supported = ['ms-dialog-route-set-update'];
+const userAgentName = 'conference-recovery';
+/** How long a BYE or an unsubscription may hold up `close`, in ms. */
+const farewellMs = 500;
+
+/** Answers the request being received. */
+export type Reply = (status: number, headers?: string[], body?: Body) => void;
+
+/** Who owns a dialog: gets the requests that arrive in it (RFC 5057, dialog usages). */
+export interface Usage {
+  readonly dialog: Dialog;
+  receive(request: IncomingRequestMessage, reply: Reply): void;
+}
+
+/** Who listens to a user agent. */
+export interface UserAgentListener {
+  up(): void;
+  down(message: string): void;
+  wanted(): boolean;
+}
+
+/** One user agent on one flow. */
+export class UserAgent implements ExchangeHost {
+  private readonly flow: Flow;
+  private library: SipLibrary | null = null;
+  private loggers: LoggerFactory | null = null;
+  private readonly transport: Transport;
+  private readonly usages = new Map<string, Usage>();
+  /** Exchanges whose answer somebody waits for. */
+  private readonly exchanges = new Set<Exchange>();
+  /** Exchanges with a living transaction, by branch and method (RFC 3261, 17.1.3). */
+  private readonly transactions = new Map<string, Exchange>();
+  private onIdle: (() => void) | null = null;
+  private closed = false;
+
+  constructor(
+    /** Who we are: the URI in From. */
+    private readonly uri: string,
+    makeFlow: (listener: FlowListener) => Flow,
+    readonly clock: Clock,
+    private readonly listener: UserAgentListener,
+  ) {
+    this.flow = makeFlow({
+      up: () => this.listener.up(),
+      down: (message) => this.lost(message),
+      message: (text) => this.receive(text),
+      wanted: () => this.listener.wanted(),
+    });
+    this.transport = new FlowTransport(this.flow);
+  }
+
+  /** Host of our end, for session descriptions. */
+  get localHost(): string {
+    return this.flow.local?.host ?? '127.0.0.1';
+  }
+
+  /** Sends a request, in its dialog. `settled` is called exactly once, never before `send` has returned. */
+  send(dialog: Dialog, draft: Draft, timeoutMs: number, settled: (answer: Answer) => void): Exchange {
+    const exchange = new Exchange(this, dialog, draft, timeoutMs, settled);
+    this.exchanges.add(exchange);
+    return exchange;
+  }
+
+  /** From now on requests in this dialog go to its usage. */
+  register(usage: Usage): void {
+    this.usages.set(usage.dialog.callId, usage);
+  }
+
+  /** From now on requests in this dialog are answered 481. */
+  unregister(usage: Usage): void {
+    if (this.usages.get(usage.dialog.callId) === usage) this.usages.delete(usage.dialog.callId);
+  }
+
+  /** Waits a moment for what is still under way, then closes the connection. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.flow.local && this.exchanges.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.after(farewellMs, resolve);
+        this.onIdle = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    this.flow.close();
+    for (const exchange of [...this.exchanges, ...this.transactions.values()]) {
+      exchange.fail('transport', 'the port was closed');
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- for exchanges
+
+  whenReady(done: (error?: FlowError) => void): void {
+    const whenLoaded = (): void => {
+      if (this.closed && !this.flow.local) done(new FlowError('the port is closed', false));
+      else this.flow.whenUp(done);
+    };
+    if (this.library) {
+      // Callers expect no answer before they know what they have asked.
+      queueMicrotask(whenLoaded);
+      return;
+    }
+    loadSipLibrary().then(
+      (library) => {
+        this.loggers ??= quietLoggers(library);
+        this.library = library;
+        whenLoaded();
+      },
+      (error: unknown) => done(new FlowError(`sip.js could not be loaded: ${String(error)}`, false)),
+    );
+  }
+
+  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
+    const inDialog = dialog.remoteTag !== undefined;
+    const headers = [...(draft.headers ?? [])];
+    if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
+    return this.message(dialog, draft.method, dialog.nextSequence(), {
+      headers,
+      body: typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body,
+      routeSet: inDialog && draft.withoutRoute ? [] : dialog.routeSet,
+    });
+  }
+
+  start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction {
+    const { NonInviteClientTransaction, InviteClientTransaction, TransactionState } = this.loaded();
+    const Transaction = message.method === 'INVITE' ? InviteClientTransaction : NonInviteClientTransaction;
+    const transaction = new Transaction(message, this.transport, {
+      loggerFactory: this.loggers as LoggerFactory,
+      receiveResponse: (response) => exchange.receive(response),
+      onRequestTimeout: () => exchange.fail('timeout', `no answer to ${message.method} within 32 s (RFC 3261, 17.1)`),
+      onTransportError: (error) => exchange.fail('transport', error.message),
+      onStateChange: (state) => {
+        if (state === TransactionState.Terminated) this.forget(exchange);
+      },
+    });
+    this.transactions.set(transaction.id + message.method, exchange);
+    return transaction;
+  }
+
+  cancel(invitation: OutgoingRequestMessage, dialog: Dialog): void {
+    const cancel = this.message(dialog, 'CANCEL', invitation.cseq, { routeSet: invitation.getHeaders('route') });
+    cancel.setViaHeader(invitation.branch ?? token(), this.flow.protocol);
+    // Nobody waits for its answer: what counts is the final answer of the INVITE.
+    this.write(cancel.toString());
+  }
+
+  acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void {
+    const { transaction } = exchange;
+    if (!(transaction instanceof this.loaded().InviteClientTransaction)) return;
+    transaction.ackResponse(this.message(dialog, 'ACK', response.cseq, { routeSet: dialog.routeSet }));
+  }
+
+  hangUp(exchange: Exchange, response: IncomingResponseMessage): void {
+    const unwanted = exchange.dialog.branchOff();
+    unwanted.learnFromAnswer(response, false);
+    this.acknowledge(exchange, response, unwanted);
+    this.send(unwanted, { method: 'BYE' }, farewellMs * 4, () => {});
+  }
+
+  settled(exchange: Exchange): void {
+    this.exchanges.delete(exchange);
+    if (this.exchanges.size === 0) this.onIdle?.();
+  }
+
+  forget(exchange: Exchange): void {
+    const { transaction } = exchange;
+    if (transaction) this.transactions.delete(transaction.id + transaction.request.method);
+    exchange.dispose();
+  }
+
+  // -------------------------------------------------------------------------------------------------------- inside
+
+  private message(
+    dialog: Dialog,
+    method: string,
+    cseq: number,
+    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[] },
+  ): OutgoingRequestMessage {
+    const { OutgoingRequestMessage } = this.loaded();
+    const body = parts.body && { contentDisposition: '', ...parts.body };
+    return new OutgoingRequestMessage(
+      method,
+      this.parseUri(dialog.remoteTarget),
+      this.parseUri(this.uri),
+      this.parseUri(dialog.remoteUri),
+      {
+        callId: dialog.callId,
+        cseq,
+        fromTag: dialog.localTag,
+        fromDisplayName: quotable(dialog.displayName),
+        // A CANCEL and the ACK of a dialog that is being made repeat the To of the INVITE.
+        ...(dialog.remoteTag !== undefined ? { toTag: dialog.remoteTag } : {}),
+        routeSet: parts.routeSet,
+        viaHost: this.address(),
+        forceRport: true,
+        optionTags: supported,
+        userAgentString: userAgentName,
+      },
+      parts.headers,
+      body,
+    );
+  }
+
+  private address(): string {
+    const { host, port } = this.flow.local ?? { host: '127.0.0.1', port: 0 };
+    return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  /** Our Contact: the end of the flow that is up now. */
+  private contact(): string {
+    const user = /^sips?:([^@;?]+)@/i.exec(this.uri)?.[1];
+    const transport = this.flow.protocol.toLowerCase();
+    return `Contact: <sip:${user === undefined ? '' : `${user}@`}${this.address()};transport=${transport}>`;
+  }
+
+  private parseUri(text: string): URI {
+    const uri = this.loaded().Grammar.URIParse(text);
+    if (!uri) throw new Error(`"${text}" is not a SIP URI`);
+    return uri;
+  }
+
+  private loaded(): SipLibrary {
+    if (!this.library) throw new Error('sip.js is not loaded yet');
+    return this.library;
+  }
+
+  private lost(message: string): void {
+    for (const exchange of [...this.transactions.values()]) exchange.fail('transport', message);
+    this.listener.down(message);
+  }
+
+  private receive(text: string): void {
+    try {
+      const message = this.parse(text);
+      if (message instanceof this.loaded().IncomingResponseMessage) this.receiveResponse(message);
+      else if (message) this.receiveRequest(message);
+    } catch {
+      // Whatever a peer sends must not be able to stop us: what the parser chokes on is dropped (RFC 3261, 16.3; RFC 4475).
+    }
+  }
+
+  private parse(text: string): IncomingRequestMessage | IncomingResponseMessage | undefined {
+    const message = this.loaded().Parser.parseMessage(text, (this.loggers as LoggerFactory).getLogger('parser'));
+    const complete =
+      message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
+    return complete ? message : undefined;
+  }
+
+  private receiveResponse(response: IncomingResponseMessage): void {
+    if (response.getHeaders('via').length > 1) return;
+    const exchange = this.transactions.get(response.viaBranch + response.method);
+    // The transaction would take the 408 of a server for its own time-out, and say nothing of the answer.
+    if (response.statusCode === 408 && response.method !== 'INVITE') exchange?.receive(response);
+    else exchange?.transaction?.receiveResponse(response);
+  }
+
+  private receiveRequest(request: IncomingRequestMessage): void {
+    const reply: Reply = (status, headers = [], body) => this.reply(request, status, headers, body);
+    // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
+    const silent: Reply = () => {};
+    const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
+    // What could be cancelled has been answered by then (RFC 3261, 9.2).
+    if (request.method === 'CANCEL') return answer(481);
+    const usage = this.usages.get(request.callId);
+    if (usage?.dialog.owns(request)) {
+      if (!usage.dialog.inOrder(request)) return answer(500);
+      usage.dialog.learnFromRequest(request);
+      return usage.receive(request, answer);
+    }
+    if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
+    if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
+      return answer(481);
+    }
+    // Nobody calls a participant: calls are placed by us.
+    answer(request.method === 'INVITE' ? 480 : 405);
+  }
+
+  private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {
+    const extraHeaders = [...headers, allow];
+    if (status < 300) {
+      extraHeaders.unshift(...request.getHeaders('record-route').map((route) => `Record-Route: ${route}`));
+      if (targetRefreshing.has(request.method)) extraHeaders.push(this.contact());
+    }
+    const { message } = this.loaded().constructOutgoingResponse(request, {
+      statusCode: status,
+      toTag: token(),
+      userAgent: userAgentName,
+      extraHeaders,
+      ...(body ? { body: { contentDisposition: '', ...body } } : {}),
+    });
+    this.write(message);
+  }
+
+  private write(message: string): void {
+    this.flow.send(message).catch(() => {
+      // The connection went down: who waits for this will hear of that, or ask again.
+    });
+  }
+}
+
+/** A logger factory that says nothing: what matters leaves as events. */
+function quietLoggers(library: SipLibrary): LoggerFactory {
+  const loggers = new library.LoggerFactory();
+  loggers.builtinEnabled = false;
+  return loggers;
+}
+
+/** A display name as it may stand between quotes (RFC 3261, 25.1, quoted-string); control characters become spaces. */
+function quotable(name: string): string {
+  const printable = [...name].map((character) => (character < ' ' || character === '\u007f' ? ' ' : character));
+  return printable.join('').replace(/["\\]/g, '\\$&');
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+
+const root = resolve(__dirname, '../nodes');
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return sources(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
+/** The room a file is in: `recovery`, `runtime`, `signaling`, `signaling/pool`, `signaling/sip`, or `nodes`. */
+function roomOf(path: string): string {
+  return relative(root, dirname(path)).split(sep).join('/') || 'nodes';
+}
+
+function importsOf(file: string): string[] {
+  return [...readFileSync(file, 'utf8').matchAll(/(?:from|import|require)\s*\(?\s*'([^']+)'/g)].map(
+    (match) => match[1] as string,
+  );
+}
+
+/** Which room may know which. */
+const allowed: { [room: string]: string[] } = {
+  recovery: ['recovery'],
+  signaling: ['recovery', 'signaling', 'signaling/pool'],
+  'signaling/pool': ['recovery', 'signaling', 'signaling/pool'],
+  'signaling/sip': ['recovery', 'signaling', 'signaling/sip'],
+  runtime: ['recovery', 'runtime'],
+  nodes: ['recovery', 'signaling', 'signaling/pool', 'signaling/sip', 'runtime'],
+};
+
+describe('architecture', () => {
+  for (const file of sources(root)) {
+    it(`${relative(root, file)} knows only whom it may know`, () => {
+      const room = roomOf(file);
+      for (const imported of importsOf(file)) {
+        if (imported.startsWith('.')) {
+          const other = roomOf(resolve(dirname(file), `${imported}.ts`));
+          assert.ok(allowed[room]?.includes(other), `${room} must not know ${other}: ${imported}`);
+        } else {
+          assert.notEqual(room, 'recovery', `the model imports nothing: ${imported}`);
+          assert.ok(imported !== 'sip.js' || room === 'signaling/sip', 'only signaling/sip knows the SIP library');
+          if (!imported.startsWith('node:') && imported !== 'node-red') {
+            assert.equal(room, 'signaling/sip', `${room} must not need ${imported}`);
+          }
+        }
+      }
+    });
+  }
+
+  it('the model reads no clock and draws no random number', () => {
+    for (const file of sources(join(root, 'recovery'))) {
+      const code = readFileSync(file, 'utf8');
+      assert.doesNotMatch(code, /Date\.now|Math\.random|setTimeout|setInterval|process\./, relative(root, file));
+    }
+  });
+});

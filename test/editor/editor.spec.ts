@@ -1,0 +1,409 @@
+/** The dialogs, in a real browser on a real Node-RED. Pictures of them are in test/output afterwards. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
+import { browserFound, Editor } from './editor';
+
+type Values = { [property: string]: string | boolean };
+
+/** What a test does with the dialog of one type. */
+interface DialogCase {
+  /** Other values than the defaults, for every field; also for those behind *Advanced*. */
+  values: Values;
+  /** Wrong values: field, what is entered, and what else must be chosen for the field to matter. */
+  wrong: [property: string, value: string, first?: Values][];
+  hasAdvanced: boolean;
+}
+
+const conference = 'sip:meeting@pool.example;gruu;opaque=app:conf:focus:id:1';
+const wrongConferences: DialogCase['wrong'] = [
+  ['conference', 'meeting'],
+  ['conference', 'sip:meeting'],
+  ['conference', '   '],
+];
+
+const cases: { [type: string]: DialogCase } = {
+  'conference-endpoint': {
+    values: {
+      name: 'a pool',
+      frontEnds: '5',
+      hops: '1',
+      seed: '42',
+      latency: '20',
+      latencyUnit: 'ms',
+      failoverDelay: '1.5',
+      failoverDelayUnit: 'min',
+      mcuFailover: '3',
+      mcuFailoverUnit: 's',
+      mcuPlacement: 'together',
+      lobby: true,
+      participants: 'sip:one@pool.example, sips:two@pool.example',
+    },
+    wrong: [
+      ['frontEnds', '0'],
+      ['hops', '-1'],
+      ['seed', 'x'],
+      ['latency', '-10'],
+      ['participants', 'ada, grace'],
+      ['uri', 'me@example.com', { system: 'sip' }],
+      ['uri', 'sip:@example.com', { system: 'sip' }],
+      ['host', '', { system: 'sip' }],
+      ['port', '99999', { system: 'sip' }],
+      ['port', '0', { system: 'sip' }],
+    ],
+    hasAdvanced: true,
+  },
+  'conference-session': {
+    values: {
+      name: 'a session',
+      conference,
+      alias: 'meeting',
+      displayName: 'Ada',
+      role: 'presenter',
+      failedOperations: 'catch',
+      heartbeat: '0',
+      heartbeatUnit: 'ms',
+      operationTimeout: '20',
+      operationTimeoutUnit: 's',
+      repairTimeout: '2',
+      repairTimeoutUnit: 's',
+      rejoinTimeout: '1',
+      rejoinTimeoutUnit: 'min',
+      lobbyTimeout: '1',
+      lobbyTimeoutUnit: 'h',
+      closingTimeout: '500',
+      closingTimeoutUnit: 'ms',
+    },
+    wrong: [
+      ...wrongConferences,
+      ['heartbeat', '-1'],
+      ['operationTimeout', '0'],
+      ['repairTimeout', '-4'],
+      ['rejoinTimeout', ''],
+      ['lobbyTimeout', 'soon'],
+      ['closingTimeout', '-5'],
+    ],
+    hasAdvanced: true,
+  },
+  'mcu-session': {
+    values: {
+      name: 'an MCU',
+      conference,
+      mcu: 'chat',
+      failedOperations: 'catch',
+      activationTimeout: '1',
+      activationTimeoutUnit: 'min',
+    },
+    wrong: [...wrongConferences, ['mcu', ''], ['mcu', 'two words'], ['activationTimeout', '-30']],
+    hasAdvanced: true,
+  },
+  'failover-detector': {
+    values: {
+      name: 'a detector',
+      conference,
+      preset: 'custom',
+      missedHeartbeats: '3',
+      failoverWindow: '1',
+      failoverWindowUnit: 'min',
+      probing: true,
+      probeInterval: '250',
+      probeIntervalUnit: 'ms',
+    },
+    wrong: [
+      ...wrongConferences,
+      ['missedHeartbeats', '0', { preset: 'custom' }],
+      ['failoverWindow', '-32', { preset: 'custom' }],
+      ['probeInterval', '0'],
+    ],
+    hasAdvanced: true,
+  },
+  'route-healer': {
+    values: {
+      name: 'a healer',
+      conference,
+      period: '1',
+      periodUnit: 'min',
+      mode: 'LimitedRetry',
+      horizon: '10',
+      horizonUnit: 'min',
+      method: 'OPTIONS',
+      attemptTimeout: '2',
+      attemptTimeoutUnit: 's',
+      jitter: '25',
+      backOff: '1.5',
+    },
+    wrong: [
+      ...wrongConferences,
+      ['period', '-30'],
+      ['jitter', '101'],
+      ['backOff', '0.5'],
+      ['attemptTimeout', '0'],
+      ['horizon', '-3', { mode: 'LimitedRetry' }],
+    ],
+    hasAdvanced: true,
+  },
+  'give-up-timer': {
+    values: {
+      name: 'a timer',
+      conference,
+      giveUpAfter: '0',
+      giveUpAfterUnit: 'h',
+      attempts: '3',
+      mediaEnded: '90',
+      mediaEndedUnit: 's',
+      tick: '5',
+      tickUnit: 's',
+    },
+    wrong: [...wrongConferences, ['giveUpAfter', '-5'], ['attempts', '1.5'], ['mediaEnded', '-1'], ['tick', '0']],
+    hasAdvanced: true,
+  },
+  'fault-injector': {
+    values: { name: 'an injector', conference },
+    wrong: wrongConferences,
+    hasAdvanced: false,
+  },
+};
+
+const types = Object.keys(cases);
+const paletteTypes = types.filter((type) => type !== 'conference-endpoint');
+const examplesFolder = join(packageRoot, 'examples');
+const examples = existsSync(examplesFolder)
+  ? readdirSync(examplesFolder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'))
+  : [];
+
+describe('editor', function () {
+  this.timeout(60_000);
+  let nodeRed: NodeRedProcess;
+  let editor: Editor;
+
+  before(async function () {
+    if (!browserFound()) return this.skip();
+    nodeRed = await startNodeRed({ flows: [{ id: 'tab', type: 'tab', label: 'Test' }] });
+    editor = await Editor.open(nodeRed.url);
+    await editor.evaluate(`RED.nodes.import(${JSON.stringify(freshNodes())})`);
+  });
+
+  after(async () => {
+    await editor?.close();
+    await nodeRed?.stop();
+  });
+
+  /** A node of each type, as the palette would make it: with the defaults of its definition. */
+  function freshNodes(): object[] {
+    return types.map((type, index) => ({
+      id: type,
+      type,
+      ...(type === 'conference-endpoint' ? {} : { z: 'tab', x: 200, y: 60 * index, wires: [] }),
+    }));
+  }
+
+  /** Gives a node the defaults of its definition, and the endpoint where it needs one. */
+  async function reset(type: string): Promise<void> {
+    await editor.evaluate(`(() => {
+      const node = RED.nodes.node('${type}');
+      for (const [property, { value }] of Object.entries(node._def.defaults)) node[property] = value;
+      if (node._def.defaults.endpoint) node.endpoint = 'conference-endpoint';
+      RED.editor.validateNode(node);
+    })()`);
+  }
+
+  it('has every type in the palette, with an icon of its own and a label', async () => {
+    const icons = new Set<string>();
+    for (const type of paletteTypes) {
+      const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+      assert.match(await entry.locator('.red-ui-palette-label').innerText(), /^\w[\w\s-]+$/, type);
+      const background = await entry.locator('.red-ui-palette-icon').evaluate((icon) => icon.style.backgroundImage);
+      const icon = /url\("?([^")]+)/.exec(background)?.[1] ?? '';
+      assert.match(icon, new RegExp(`/${type}\\.svg$`));
+      const answer = await fetch(new URL(icon, nodeRed.url));
+      assert.equal(answer.status, 200);
+      icons.add(await answer.text());
+    }
+    assert.equal(icons.size, paletteTypes.length, 'icons differ');
+    assert.ok(await editor.evaluate("RED.nodes.getType('conference-endpoint').category === 'config'"));
+    await editor.page.locator('#red-ui-palette-base-category-conference_recovery').scrollIntoViewIfNeeded();
+    await editor.screenshot('palette');
+  });
+
+  for (const type of types) {
+    const { values, wrong, hasAdvanced } = cases[type] as DialogCase;
+
+    describe(type, () => {
+      beforeEach(() => reset(type));
+
+      it('is valid with its defaults and an endpoint', async () => {
+        const { valid, validationErrors } = await editor.node(type);
+        assert.ok(valid, String(validationErrors));
+      });
+
+      it('names its outputs', async () => {
+        const labels = await editor.evaluate<string[]>(`(() => {
+          const node = RED.nodes.node('${type}');
+          return Array.from({ length: node._def.outputs ?? 0 }, (_, index) => node._def.outputLabels.call(node, index));
+        })()`);
+        for (const label of labels) assert.match(label, /^[a-z][a-zA-Z ]+$/);
+      });
+
+      it('opens with *Advanced* closed, and text in every label', async () => {
+        const dialog = await editor.edit(type);
+        await editor.screenshot(type, dialog.tray);
+        if (hasAdvanced) {
+          const section = dialog.form.locator(`#${await dialog.toggle.getAttribute('aria-controls')}`);
+          assert.equal(await dialog.toggle.getAttribute('aria-expanded'), 'false');
+          assert.equal(await section.isVisible(), false);
+          await dialog.toggle.focus();
+          await editor.page.keyboard.press('Enter');
+          assert.equal(await dialog.toggle.getAttribute('aria-expanded'), 'true');
+          assert.equal(await section.isVisible(), true);
+          await editor.screenshot(`${type}-advanced`, dialog.tray);
+        }
+        for (const translated of await dialog.form.locator('[data-i18n]').all()) {
+          const key = (await translated.getAttribute('data-i18n')) ?? '';
+          const text = key.startsWith('[placeholder]')
+            ? await translated.getAttribute('placeholder')
+            : await translated.textContent();
+          assert.ok(text && !key.includes(`:${text}`), `text of ${key}`);
+        }
+        for (const input of await dialog.form.locator('.form-row input, .form-row select').all()) {
+          const id = await input.getAttribute('id');
+          const named = (await input.getAttribute('aria-label')) ?? (await dialog.form.locator(`label[for="${id}"]`).count());
+          assert.ok(named, `name of ${id}`);
+        }
+        await dialog.cancel();
+      });
+
+      it('keeps what is entered, and shows it again', async () => {
+        let dialog = await editor.edit(type);
+        if (hasAdvanced) await dialog.toggle.click();
+        for (const [property, value] of Object.entries(values)) await dialog.fill(property, value);
+        await dialog.done();
+        const saved = await editor.node(type);
+        assert.ok(saved.valid, String(saved.validationErrors));
+        for (const [property, value] of Object.entries(values)) assert.equal(saved[property], value, property);
+
+        await editor.evaluate(`void (RED.nodes.node('${type}').changed = false)`);
+        dialog = await editor.edit(type);
+        for (const [property, value] of Object.entries(values)) assert.equal(await dialog.read(property), value, property);
+        await dialog.done();
+        assert.deepEqual(await editor.node(type), saved);
+        assert.ok(!(await editor.evaluate(`RED.nodes.node('${type}').changed`)), 'opening and saving changes nothing');
+      });
+
+      it('takes environment variables for what is typed in', async () => {
+        const dialog = await editor.edit(type);
+        await dialog.fill(type === 'conference-endpoint' ? 'frontEnds' : 'conference', '${FROM_ENVIRONMENT}');
+        await dialog.done();
+        assert.ok((await editor.node(type)).valid);
+      });
+
+      for (const [property, value, first] of wrong) {
+        it(`refuses "${value}" as ${property}`, async () => {
+          let dialog = await editor.edit(type);
+          for (const [other, choice] of Object.entries(first ?? {})) await dialog.fill(other, choice);
+          const field = dialog.field(property);
+          if (!(await field.isVisible())) await dialog.toggle.click();
+          await dialog.fill(property, value);
+          assert.ok(await dialog.isMarked(property), 'field is marked');
+          await dialog.done();
+          const { valid, validationErrors } = await editor.node(type);
+          assert.equal(valid, false);
+          assert.match(validationErrors.join(), /: .+ expected/);
+
+          dialog = await editor.edit(type);
+          assert.ok(await dialog.field(property).isVisible(), 'a wrong value is not folded away');
+          await dialog.cancel();
+        });
+      }
+    });
+  }
+
+  for (const type of paletteTypes.filter((name) => /session|injector/.test(name))) {
+    it(`${type} needs an endpoint`, async () => {
+      await reset(type);
+      await editor.evaluate(`(() => {
+        const node = RED.nodes.node('${type}');
+        node.endpoint = '';
+        RED.editor.validateNode(node);
+      })()`);
+      assert.deepEqual((await editor.node(type)).validationErrors, ['endpoint']);
+      const dialog = await editor.edit(type);
+      assert.ok(await dialog.isMarked('endpoint'));
+      await dialog.cancel();
+    });
+  }
+
+  it('shows of an endpoint only the fields of its system, and minds only those', async () => {
+    await reset('conference-endpoint');
+    const dialog = await editor.edit('conference-endpoint');
+    assert.equal(await dialog.field('frontEnds').isVisible(), true);
+    assert.equal(await dialog.field('host').isVisible(), false);
+    await dialog.fill('frontEnds', '-1');
+    await dialog.fill('system', 'sip');
+    assert.equal(await dialog.field('frontEnds').isVisible(), false);
+    await dialog.fill('uri', 'sip:me@example.com');
+    await dialog.fill('host', 'sip.example.com');
+    await dialog.fill('port', '5070');
+    await editor.screenshot('conference-endpoint-sip', dialog.tray);
+    await dialog.done();
+    const { valid, validationErrors } = await editor.node('conference-endpoint');
+    assert.ok(valid, String(validationErrors));
+  });
+
+  it('shows the figures of a preset of the detector, and starts "custom" from them', async () => {
+    await reset('failover-detector');
+    const dialog = await editor.edit('failover-detector');
+    await dialog.fill('preset', 'quick');
+    assert.equal(await dialog.read('failoverWindow'), '10');
+    assert.equal(await dialog.read('missedHeartbeats'), '1');
+    assert.ok(await dialog.field('failoverWindow').isDisabled());
+    await dialog.fill('preset', 'custom');
+    assert.ok(await dialog.field('failoverWindow').isVisible());
+    assert.ok(await dialog.field('failoverWindow').isEnabled());
+    assert.equal(await dialog.read('failoverWindow'), '10');
+    await editor.screenshot('failover-detector-custom', dialog.tray);
+    await dialog.cancel();
+  });
+
+  it('shows the horizon of the healer only where there is one', async () => {
+    await reset('route-healer');
+    const dialog = await editor.edit('route-healer');
+    await dialog.toggle.click();
+    assert.equal(await dialog.field('horizon').isVisible(), false);
+    await dialog.fill('mode', 'LimitedRetry');
+    assert.equal(await dialog.field('horizon').isVisible(), true);
+    await dialog.cancel();
+  });
+
+  it('fills in what a flow of an older version lacks', async () => {
+    await editor.evaluate("void (delete RED.nodes.node('route-healer').period)");
+    const dialog = await editor.edit('route-healer');
+    assert.equal(await dialog.read('period'), '30');
+    await dialog.cancel();
+  });
+
+  it('has help for every type, and it begins with the paragraph that the palette shows', async () => {
+    for (const type of types) {
+      const help = await editor.evaluate<string>(`$("script[data-help-name='${type}']").html()`);
+      assert.match(help.trim(), /^<p>[^<]{40,}/, type);
+    }
+  });
+
+  for (const example of examples) {
+    it(`imports the example ${example} without unknown or invalid nodes`, async () => {
+      const flow = readFileSync(join(examplesFolder, example), 'utf8');
+      const problems = await editor.evaluate<string[]>(`(() => {
+        const { nodes } = RED.nodes.import(${JSON.stringify(flow)}, { generateIds: true, addFlow: true });
+        const problems = nodes
+          .filter((node) => node.type === 'unknown' || !RED.editor.validateNode(node))
+          .map((node) => node.type + ' ' + (node.name || node.id) + ': ' + (node.validationErrors ?? []));
+        return problems;
+      })()`);
+      assert.deepEqual(problems, []);
+    });
+  }
+
+  it('meets no exception in all of this', () => {
+    assert.deepEqual(editor.pageErrors, []);
+  });
+});

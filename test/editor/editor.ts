@@ -1,0 +1,153 @@
+/** The Node-RED editor in a headless browser, as a test sees it. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { packageRoot } from '../support/node-red-process';
+
+const chromiumPath = '/usr/bin/chromium';
+const outputFolder = join(packageRoot, 'test/output');
+
+/** What tests read of a node in the editor. */
+export interface EditorNode {
+  id: string;
+  type: string;
+  valid: boolean;
+  validationErrors: string[];
+  [property: string]: unknown;
+}
+
+/** Is there a browser? Where tests may not be skipped silently (CI), a missing one is an error. */
+export function browserFound(): boolean {
+  if (existsSync(chromiumPath)) return true;
+  const reason = `${chromiumPath} is missing: apt-get install chromium`;
+  if (process.env.CI === 'true') throw new Error(reason);
+  console.log(`      skipped: ${reason}`);
+  return false;
+}
+
+export class Editor {
+  /** Exceptions that no code caught. */
+  readonly pageErrors: string[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    readonly page: Page,
+  ) {
+    page.on('pageerror', (error) => this.pageErrors.push(String(error)));
+  }
+
+  /** Opens the editor and waits until it shows the flows. */
+  static async open(url: string): Promise<Editor> {
+    const browser = await chromium.launch({
+      executablePath: chromiumPath,
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+    const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 } }));
+    editor.page.setDefaultTimeout(10_000);
+    await editor.page.goto(url);
+    // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.
+    await editor.page.waitForFunction("typeof RED !== 'undefined' && RED.workspaces?.active()");
+    await editor.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
+    return editor;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+  }
+
+  /** Evaluates a script in the editor; `RED` is in scope there. */
+  evaluate<Result>(script: string): Promise<Result> {
+    return this.page.evaluate(script);
+  }
+
+  /** A node with the properties that its definition lists. */
+  node(id: string): Promise<EditorNode> {
+    return this.evaluate(`(() => {
+      const { id, type, valid, validationErrors, _def, ...node } = RED.nodes.node('${id}');
+      const properties = Object.keys(_def.defaults).map((property) => [property, node[property]]);
+      return { id, type, valid, validationErrors, ...Object.fromEntries(properties) };
+    })()`);
+  }
+
+  /** Opens the dialog of a node, or of a config node. */
+  async edit(id: string): Promise<Dialog> {
+    await this.evaluate(`(() => {
+      const node = RED.nodes.node('${id}');
+      if (node._def.category === 'config') RED.editor.editConfig('', node.type, node.id);
+      else RED.editor.edit(node);
+    })()`);
+    const isConfig = await this.evaluate<boolean>(`RED.nodes.node('${id}')._def.category === 'config'`);
+    const dialog = new Dialog(this.page, isConfig);
+    await dialog.form.waitFor();
+    // The tray slides in; while it does, clicks may miss.
+    await this.page.waitForFunction("!$('.red-ui-tray').is(':animated')");
+    await this.page.waitForTimeout(400);
+    return dialog;
+  }
+
+  /** Keeps a picture for people in test/output. */
+  async screenshot(name: string, of: Page | Locator = this.page): Promise<void> {
+    mkdirSync(outputFolder, { recursive: true });
+    await of.screenshot({ path: join(outputFolder, `${name}.png`) });
+  }
+}
+
+export class Dialog {
+  readonly form: Locator;
+  readonly tray: Locator;
+  readonly toggle: Locator;
+
+  constructor(
+    private readonly page: Page,
+    private readonly isConfig: boolean,
+  ) {
+    this.form = page.locator('.conference-recovery').last();
+    this.tray = page.locator('.red-ui-tray').last();
+    this.toggle = this.form.locator('.conference-recovery-toggle');
+  }
+
+  field(property: string): Locator {
+    return this.form.locator(`#node-${this.isConfig ? 'config-' : ''}input-${property}`);
+  }
+
+  async fill(property: string, value: string | boolean): Promise<void> {
+    const field = this.field(property);
+    if (typeof value === 'boolean') await field.setChecked(value);
+    else if (await field.evaluate((element) => element.nodeName === 'SELECT')) await field.selectOption(value);
+    else {
+      await field.fill(value);
+      await field.blur();
+    }
+  }
+
+  async read(property: string): Promise<string | boolean> {
+    const field = this.field(property);
+    return (await field.getAttribute('type')) === 'checkbox' ? field.isChecked() : field.inputValue();
+  }
+
+  async isMarked(property: string): Promise<boolean> {
+    return this.field(property).evaluate((element) => element.classList.contains('input-error'));
+  }
+
+  done(): Promise<void> {
+    return this.leave('ok');
+  }
+
+  cancel(): Promise<void> {
+    return this.leave('cancel');
+  }
+
+  private async leave(button: 'ok' | 'cancel'): Promise<void> {
+    await this.page.click(`#node-${this.isConfig ? 'config-' : ''}dialog-${button}`);
+    await this.page.waitForFunction("$('.red-ui-tray').length === 0");
+  }
+}

@@ -1,0 +1,706 @@
+import assert from 'node:assert/strict';
+import { DEFAULT_RULES, type DetectorRule } from '../../nodes/recovery/detector-rules';
+import {
+  type FailoverDetectorSettings,
+  type FailoverDetectorState,
+  failoverDetector,
+  failoverDetectorDefaults,
+} from '../../nodes/recovery/failover-detector';
+import { limits } from '../../nodes/recovery/limits';
+import { legalTransition } from '../../nodes/recovery/policy';
+import type { Message } from '../../nodes/recovery/step';
+import { only } from '../support/driver';
+import { names, Policy } from './hearsay';
+
+type Detector = Policy<FailoverDetectorState, FailoverDetectorSettings>;
+
+function fresh(settings: Partial<FailoverDetectorSettings> = {}): Detector {
+  return new Policy(failoverDetector, { ...failoverDetectorDefaults, ...settings });
+}
+
+/** A detector that has heard the session join. */
+function listening(settings: Partial<FailoverDetectorSettings> = {}): Detector {
+  const detector = fresh(settings);
+  detector.session('Connecting', 'Connected');
+  return detector;
+}
+
+/** Verdicts in short: `hop failed`. */
+function verdicts(messages: readonly Message[]): string[] {
+  return only(messages, 'failover-detected').map(({ level, phase }) => `${level} ${phase}`);
+}
+
+const FOCUS_FAILED = ['focus failed'];
+const HOP_FAILED = ['hop failed'];
+
+/** The session follows a verdict into Reconnecting. */
+function rejoins(detector: Detector, incident = detector.state.incident?.id): void {
+  detector.incident = incident ?? null;
+  detector.session('Connected', 'Reconnecting', { mode: 'rejoining', reason: 'FocusFailover' });
+}
+
+function recovers(detector: Detector): void {
+  detector.incident = detector.state.incident?.id ?? null;
+  detector.session('Connected', 'Reconnecting');
+}
+
+describe('failover detector: rules', () => {
+  const cases: [what: string, give: (detector: Detector) => Message[], expected: string[]][] = [
+    ['481 to an operation', (d) => d.answer(481), FOCUS_FAILED],
+    ['481 to a refresh', (d) => d.answer(481, { purpose: 'refresh', method: 'UPDATE' }), FOCUS_FAILED],
+    ['481 to a subscription', (d) => d.answer(481, { purpose: 'subscription', method: 'SUBSCRIBE' }), FOCUS_FAILED],
+    ['a BYE that nothing explains', (d) => d.signal('remote-bye'), FOCUS_FAILED],
+    ['an expired session', (d) => d.signal('session-expired'), FOCUS_FAILED],
+    ['a lost subscription', (d) => d.signal('subscription-lost'), FOCUS_FAILED],
+    ['430', (d) => d.answer(430), HOP_FAILED],
+    ['408', (d) => d.answer(408), HOP_FAILED],
+    ['504', (d) => d.answer(504), HOP_FAILED],
+    ['a time-out', (d) => d.signal('timeout', { purpose: 'operation' }), HOP_FAILED],
+    ['a lost transport', (d) => d.signal('transport-lost'), HOP_FAILED],
+    ['503 to an UPDATE', (d) => d.answer(503, { purpose: 'refresh', method: 'UPDATE' }), HOP_FAILED],
+    ['503 to an INFO (ERR-7)', (d) => d.answer(503), []],
+    ['a missed heartbeat', (d) => d.signal('heartbeat-missed'), ['hop suspected']],
+    ['an MCU that fails over', (d) => d.signal('mcu-report', { mcu: 'chat', report: 'failing-over' }), ['mcu failed']],
+    ['an MCU that is inactive', (d) => d.signal('mcu-report', { mcu: 'chat', report: 'inactive' }), []],
+    ['200', (d) => d.answer(200), []],
+    ['403', (d) => d.answer(403), []],
+    ['404 outside healing', (d) => d.answer(404), []],
+    ['a restored transport', (d) => d.signal('transport-restored'), []],
+    ['a route that the far end healed', (d) => d.signal('remote-update'), []],
+    ['481 to a probe', (d) => d.answer(481, { purpose: 'probe', method: 'OPTIONS' }), []],
+    ['a probe without answer', (d) => d.signal('timeout', { purpose: 'probe' }), []],
+    ['481 to a heal', (d) => d.answer(481, { purpose: 'heal', method: 'UPDATE' }), FOCUS_FAILED],
+    ['404 to a heal', (d) => d.answer(404, { purpose: 'heal', method: 'UPDATE' }), FOCUS_FAILED],
+    ['410 to a heal', (d) => d.answer(410, { purpose: 'heal', method: 'UPDATE' }), FOCUS_FAILED],
+    ['430 to a heal', (d) => d.answer(430, { purpose: 'heal', method: 'UPDATE' }), []],
+    ['a heal without answer', (d) => d.signal('timeout', { purpose: 'heal' }), []],
+    ['a re-join without answer', (d) => d.signal('timeout', { purpose: 'rejoin' }), []],
+    ['481 to a re-join', (d) => d.answer(481, { purpose: 'rejoin', method: 'INVITE' }), []],
+  ];
+  for (const [what, give, expected] of cases) {
+    it(`DET-1 ${what} gives ${expected[0] ?? 'nothing'}`, () => {
+      assert.deepEqual(verdicts(give(listening())), expected);
+    });
+  }
+
+  it('DET-5 the first rule that matches decides, and every condition counts', () => {
+    const rule: DetectorRule = {
+      name: 'rolling-over',
+      signal: 'response',
+      purposes: ['operation'],
+      status: [500, [580, 589]],
+      methods: ['INFO'],
+      notMethods: ['MESSAGE'],
+      recoveryAction: 'Wait-For-Session-Update',
+      diagnostics: [24067],
+      level: 'mcu',
+      phase: 'failed',
+    };
+    const matching = {
+      mcu: 'chat',
+      recoveryAction: ['Wait-For-Session-Update'],
+      diagnostics: { id: 24067, source: 'mcu' },
+    };
+    const given = (status: number, members: object) =>
+      verdicts(listening({ rules: [rule] }).answer(status, { ...matching, ...members }));
+    assert.deepEqual(given(500, {}), ['mcu failed']);
+    assert.deepEqual(given(585, {}), ['mcu failed']);
+    assert.deepEqual(given(590, {}), []);
+    assert.deepEqual(given(500, { purpose: 'refresh' }), []);
+    assert.deepEqual(given(500, { method: 'UPDATE' }), []);
+    assert.deepEqual(given(500, { method: 'MESSAGE' }), []);
+    assert.deepEqual(given(500, { recoveryAction: [] }), []);
+    assert.deepEqual(given(500, { recoveryAction: undefined }), []);
+    assert.deepEqual(given(500, { diagnostics: undefined }), []);
+    assert.deepEqual(given(500, { diagnostics: { id: 1 } }), []);
+    assert.deepEqual(given(500, { mcu: undefined }), []);
+    assert.deepEqual(verdicts(listening({ rules: [{ ...rule, off: true }] }).answer(500, matching)), []);
+    const first: DetectorRule = { name: 'first', signal: 'response', status: [481], level: 'hop', phase: 'suspected' };
+    assert.deepEqual(verdicts(listening({ rules: [first, ...DEFAULT_RULES] }).answer(481)), ['hop suspected']);
+  });
+
+  it('DET-5 names of the default rules are unique', () => {
+    assert.equal(new Set(DEFAULT_RULES.map(({ name }) => name)).size, DEFAULT_RULES.length);
+  });
+});
+
+describe('failover detector: verdicts', () => {
+  it('DET-8 a verdict names its rule and carries the signals it rests on', () => {
+    const detector = listening();
+    const [verdict] = only(detector.answer(430, { recoveryAction: ['Dialog-Route-Set-Update'] }), 'failover-detected');
+    const at = new Date(detector.now).toISOString();
+    assert.equal(verdict.rule, 'flow-failed');
+    assert.deepEqual(verdict.recoveryAction, ['Dialog-Route-Set-Update']);
+    assert.deepEqual(verdict.evidence, [
+      { signal: 'response', at, seq: 2, rule: 'flow-failed', purpose: 'operation', method: 'INFO', status: 430 },
+    ]);
+  });
+
+  it('DET-8 a verdict about an MCU names it, and carries the report', () => {
+    const [verdict] = only(
+      listening().signal('mcu-report', { mcu: 'chat', report: 'failing-over' }),
+      'failover-detected',
+    );
+    assert.equal(verdict.mcu, 'chat');
+    assert.equal(verdict.evidence[0].report, 'failing-over');
+    assert.equal('recoveryAction' in verdict, false);
+  });
+
+  it('DET-1 while a verdict is open, evidence is added to it and no second one leaves', () => {
+    const detector = listening();
+    detector.answer(430);
+    assert.deepEqual(detector.answer(408), []);
+    assert.deepEqual(detector.signal('heartbeat-missed'), []);
+    const [cleared] = only(detector.answer(200, { purpose: 'heal', method: 'UPDATE' }), 'failover-detected');
+    assert.equal(cleared.phase, 'cleared');
+    assert.deepEqual(
+      cleared.evidence.map(({ rule }: { rule: string }) => rule),
+      ['flow-failed', 'request-timeout', 'heartbeat-missed', 'heal-answered'],
+    );
+  });
+
+  it('MSG-6 evidence is bounded, and a later signal replaces the last', () => {
+    const detector = listening();
+    for (let i = 0; i < 2 * limits.evidence; i += 1) detector.answer(430);
+    const { evidence } = detector.state.verdicts.hop ?? { evidence: [] };
+    assert.equal(evidence.length, limits.evidence);
+    assert.equal(evidence.at(-1)?.seq, 2 * limits.evidence + 1);
+  });
+
+  it('ORD-6 the evidence of a verdict is a copy', () => {
+    const detector = listening();
+    const [verdict] = only(detector.answer(430), 'failover-detected');
+    verdict.evidence[0].status = 200;
+    assert.equal(detector.state.verdicts.hop?.evidence[0]?.status, 430);
+  });
+
+  it('DET-1 an answered heal clears the hop, and closes the incident when no state change was seen', () => {
+    const detector = listening();
+    const [failed] = only(detector.answer(430), 'failover-detected');
+    const [cleared] = only(detector.answer(200, { purpose: 'heal', method: 'UPDATE' }), 'failover-detected');
+    assert.equal(failed.active, true);
+    assert.equal(failed.severity, 'info');
+    assert.equal(cleared.rule, 'heal-answered');
+    assert.equal(cleared.incident, failed.incident);
+    assert.equal(cleared.active, false);
+    assert.equal(cleared.severity, 'info');
+    assert.equal(detector.state.incident, null);
+  });
+
+  it('O15 a route that the far end healed clears the hop as well', () => {
+    const detector = listening();
+    detector.answer(430);
+    assert.deepEqual(verdicts(detector.signal('remote-update')), ['hop cleared']);
+  });
+
+  it('in Reconnecting, clearing the hop leaves the incident to the state change of the session', () => {
+    const detector = listening();
+    detector.answer(430);
+    recovers(detector);
+    const [cleared] = only(detector.answer(200, { purpose: 'heal', method: 'UPDATE' }), 'failover-detected');
+    assert.equal(cleared.active, true);
+    assert.notEqual(detector.state.incident, null);
+    assert.deepEqual(detector.session('Reconnecting', 'Connected', { reason: 'RouteHealed' }), []);
+    assert.equal(detector.state.incident, null);
+  });
+
+  it('a verdict is closed by the state change that leaves Reconnecting, and the next failure is a new incident', () => {
+    const detector = listening();
+    const [first] = only(detector.answer(430), 'failover-detected');
+    recovers(detector);
+    detector.after(1_000);
+    assert.deepEqual(detector.session('Reconnecting', 'Connected', { reason: 'RouteHealed' }), []);
+    const [second] = only(detector.answer(430), 'failover-detected');
+    assert.notEqual(second.incident, first.incident);
+  });
+
+  it('MSG-8 the state change of an incident that has closed closes nothing', () => {
+    const detector = listening();
+    detector.answer(430);
+    detector.session('Reconnecting', 'Connected', { incident: 'an earlier one' });
+    assert.equal(detector.state.verdicts.hop?.phase, 'failed');
+  });
+
+  it('an outage that the session knows keeps its incident in the detector', () => {
+    const detector = listening();
+    detector.incident = 'minted elsewhere';
+    detector.session('Connected', 'Reconnecting', { mode: 'recovering' });
+    const [verdict] = only(detector.answer(430), 'failover-detected');
+    assert.equal(verdict.incident, 'minted elsewhere');
+  });
+
+  it('every MCU has a verdict and an incident of its own, closed when it is active again', () => {
+    const detector = listening();
+    const [chat] = only(detector.signal('mcu-report', { mcu: 'chat', report: 'failing-over' }), 'failover-detected');
+    const [audio] = only(detector.signal('mcu-report', { mcu: 'audio', report: 'failing-over' }), 'failover-detected');
+    const [hop] = only(detector.answer(430), 'failover-detected');
+    assert.equal(new Set([chat.incident, audio.incident, hop.incident]).size, 3);
+    assert.equal(chat.severity, 'warning');
+    const [cleared] = only(detector.signal('mcu-report', { mcu: 'chat', report: 'active' }), 'failover-detected');
+    assert.deepEqual([cleared.mcu, cleared.phase, cleared.active], ['chat', 'cleared', false]);
+    assert.equal(cleared.incident, chat.incident);
+    assert.deepEqual(Object.keys(detector.state.verdicts), ['mcu/audio', 'hop']);
+  });
+
+  it('MSG-8 a signal of another dialog changes nothing', () => {
+    const detector = listening();
+    const before = detector.state;
+    assert.deepEqual(detector.answer(481, { dialog: 2 }), []);
+    assert.deepEqual(detector.state, before);
+  });
+
+  it('MSG-7 facts and requests that do not concern it leave the very same record', () => {
+    const { state } = listening();
+    const moment = { now: 0, random: 0 };
+    for (const message of [
+      { command: 'probe', dialog: 1 },
+      { command: 'join' },
+      { event: 'route-status-changed', status: 'Healthy' },
+      { event: 'failover-detected', level: 'hop', phase: 'failed' },
+      { event: 'state-changed', source: 'mcu-session', mcu: 'chat', state: 'Retrying' },
+    ] as unknown as Message[]) {
+      const step = failoverDetector.step(state, { input: 'message', message }, moment, failoverDetectorDefaults);
+      assert.equal(step.state, state);
+      assert.deepEqual(step.messages, []);
+    }
+  });
+
+  for (const state of ['Idle', 'Connecting', 'Disconnecting', 'Disconnected'] as const) {
+    it(`FE-27 signals are ignored while the session is ${state}`, () => {
+      const detector = listening();
+      detector.session('Connected', state);
+      assert.deepEqual(detector.answer(481), []);
+    });
+  }
+
+  it('a verdict that the session never knew is cleared when it ends, lest the incident stays open', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    detector.signal('mcu-report', { mcu: 'chat', report: 'failing-over' });
+    const messages = only(detector.session('Connected', 'Disconnecting'), 'failover-detected');
+    assert.deepEqual(
+      messages.map(({ level, phase, rule, active }) => [level, phase, rule, active]),
+      [
+        ['hop', 'cleared', 'session-ended', false],
+        ['mcu', 'cleared', 'session-ended', false],
+      ],
+    );
+  });
+
+  it('a verdict that the session did know is closed by its end', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.session('Reconnecting', 'Disconnecting'), []);
+    assert.deepEqual(detector.state.verdicts, {});
+    assert.equal(detector.deadlines.size, 0);
+  });
+
+  it('admission from the lobby leaves verdicts open', () => {
+    const detector = fresh();
+    detector.session('Connecting', 'InLobby');
+    detector.answer(430);
+    assert.deepEqual(detector.session('InLobby', 'Connected', { reason: 'Admitted' }), []);
+    assert.equal(detector.state.verdicts.hop?.phase, 'failed');
+  });
+
+  it('a detector that has not heard of the session yet takes any dialog for the present one', () => {
+    const detector = fresh();
+    detector.dialog = 3;
+    assert.deepEqual(verdicts(detector.answer(430)), HOP_FAILED);
+    assert.equal(detector.state.dialog, 3);
+    detector.dialog = 4;
+    assert.deepEqual(verdicts(detector.answer(481)), ['hop cleared', 'focus failed']);
+  });
+
+  it('no phase is entered but by a legal transition', () => {
+    const legal = { quiet: ['failed'], failed: [] } as const;
+    assert.equal(legalTransition<'quiet' | 'failed'>(legal, 'quiet', 'failed'), 'failed');
+    assert.throws(() => legalTransition<'quiet' | 'failed'>(legal, 'failed', 'quiet'), /No transition/);
+  });
+});
+
+describe('failover detector: heartbeats', () => {
+  it('DET-2 one missed heartbeat is a suspicion, two in a row are a failure', () => {
+    const detector = listening();
+    const [suspected] = only(detector.signal('heartbeat-missed'), 'failover-detected');
+    const [failed] = only(detector.signal('heartbeat-missed'), 'failover-detected');
+    assert.deepEqual([suspected.phase, suspected.rule, suspected.severity], ['suspected', 'heartbeat-missed', 'info']);
+    assert.deepEqual([failed.phase, failed.rule], ['failed', 'missed-heartbeats']);
+    assert.equal(failed.evidence.length, 2);
+    assert.equal(failed.incident, suspected.incident);
+  });
+
+  it('DET-4 an answered heartbeat withdraws the suspicion', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    const [cleared] = only(detector.signal('heartbeat', { roundTripMs: 20 }), 'failover-detected');
+    assert.deepEqual([cleared.level, cleared.phase, cleared.active], ['hop', 'cleared', false]);
+    assert.deepEqual(verdicts(detector.signal('heartbeat-missed')), ['hop suspected']);
+  });
+
+  it('DET-4 so does any answer that came by the route', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    assert.deepEqual(verdicts(detector.answer(200)), ['hop cleared']);
+  });
+
+  it('an answered probe, which takes another way, does not', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    assert.deepEqual(detector.answer(200, { purpose: 'probe' }), []);
+    assert.deepEqual(verdicts(detector.signal('heartbeat-missed')), HOP_FAILED);
+  });
+
+  it('a route that has failed is cleared by healing only', () => {
+    const detector = listening();
+    detector.answer(430);
+    assert.deepEqual(detector.signal('heartbeat'), []);
+    assert.deepEqual(detector.answer(200), []);
+  });
+
+  it('DET-1 hop evidence is ignored while the session re-joins', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.signal('heartbeat-missed'), []);
+    assert.deepEqual(detector.answer(430), []);
+    assert.equal(detector.state.missedHeartbeats, 0);
+    assert.equal(detector.state.verdicts.hop, undefined);
+  });
+
+  it('HOP-19 the hop is closed quietly when recovering turns into re-joining', () => {
+    const detector = listening();
+    detector.answer(430);
+    recovers(detector);
+    const turned = { event: 'mode-changed', previousMode: 'recovering', mode: 'rejoining', reason: 'FocusFailover' };
+    assert.deepEqual(detector.hear(turned as Parameters<Detector['hear']>[0]), []);
+    assert.deepEqual(detector.state.verdicts, {});
+    assert.deepEqual(detector.answer(430), []);
+  });
+});
+
+describe('failover detector: failover of the Focus', () => {
+  it('DET-3 waits for an answered probe before failed-over', () => {
+    const detector = listening();
+    const messages = detector.answer(481);
+    assert.deepEqual(names(messages), ['failover-detected', 'probe']);
+    const [failed] = only(messages, 'failover-detected');
+    const [probe] = only(messages, 'probe');
+    assert.equal(failed.severity, 'warning');
+    assert.deepEqual([probe.dialog, probe.incident], [1, failed.incident]);
+    rejoins(detector);
+    detector.after(40);
+    const [failedOver] = only(
+      detector.answer(200, { purpose: 'probe', method: 'OPTIONS', elapsedMs: 40 }),
+      'failover-detected',
+    );
+    assert.deepEqual([failedOver.phase, failedOver.rule], ['failed-over', 'probe-answered']);
+    assert.equal(failedOver.incident, failed.incident);
+    assert.equal(failedOver.evidence.length, 2);
+    assert.equal(detector.deadlines.size, 0);
+  });
+
+  it('DET-3 a probe without a good answer is repeated, never two at a time', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.after(900), []);
+    assert.deepEqual(detector.answer(503, { purpose: 'probe', method: 'OPTIONS' }), []);
+    assert.deepEqual(detector.after(999), []);
+    assert.deepEqual(names(detector.after(1)), ['probe']);
+    assert.deepEqual(detector.signal('timeout', { purpose: 'probe' }), []);
+    assert.deepEqual(detector.signal('timeout', { purpose: 'probe' }), [], 'a second signal of the same probe');
+    assert.deepEqual(names(detector.after(1_000)), ['probe']);
+  });
+
+  it('DET-3 a probe whose signal never arrives is repeated after a generous time', () => {
+    const detector = listening();
+    detector.answer(481);
+    assert.deepEqual(detector.after(14_999), []);
+    assert.deepEqual(names(detector.after(1)), ['probe']);
+  });
+
+  it('DET-3 the end of the window gives failed-over all the same', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.after(31_999);
+    const [failedOver] = only(detector.after(1), 'failover-detected');
+    assert.deepEqual([failedOver.phase, failedOver.rule], ['failed-over', 'failover-window']);
+    assert.deepEqual(detector.after(100_000), []);
+  });
+
+  it('DET-3 without probing, failed-over follows failed at once', () => {
+    const messages = listening({ probing: false }).answer(481);
+    assert.deepEqual(verdicts(messages), ['focus failed', 'focus failed-over']);
+    assert.deepEqual(names(messages), ['failover-detected', 'failover-detected']);
+  });
+
+  it('DET-1 the answer to a probe that was sent before the failure is no answer', () => {
+    const detector = listening();
+    detector.answer(481);
+    detector.after(10);
+    assert.deepEqual(detector.answer(200, { purpose: 'probe', elapsedMs: 500 }), []);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe', elapsedMs: 9 })), ['focus failed-over']);
+  });
+
+  it('an answered probe without a failed Focus is nothing', () => {
+    assert.deepEqual(listening().answer(200, { purpose: 'probe' }), []);
+  });
+
+  it('a Focus that fails takes the open hop verdict with it, under the same incident', () => {
+    const detector = listening();
+    const [hop] = only(detector.answer(430), 'failover-detected');
+    const messages = detector.answer(481, { purpose: 'heal', method: 'UPDATE' });
+    assert.deepEqual(verdicts(messages), FOCUS_FAILED);
+    assert.equal(only(messages, 'failover-detected')[0].incident, hop.incident);
+    assert.deepEqual(Object.keys(detector.state.verdicts), ['focus']);
+  });
+
+  it('FE-28 further evidence while re-joining gives no second verdict', () => {
+    const detector = listening({ probing: false });
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.signal('remote-bye'), []);
+    assert.deepEqual(detector.signal('subscription-lost'), []);
+  });
+
+  it('FE-25 after a good reconnect a new failover is a new verdict, in the new dialog', () => {
+    const detector = listening({ probing: false });
+    detector.answer(481);
+    rejoins(detector);
+    detector.dialog = 2;
+    detector.session('Reconnecting', 'Connected', { reason: 'Rejoined' });
+    detector.incident = null;
+    assert.deepEqual(detector.answer(481, { dialog: 1 }), []);
+    const messages = detector.answer(481);
+    assert.deepEqual(verdicts(messages), ['focus failed', 'focus failed-over']);
+    assert.equal(only(messages, 'failover-detected')[0].dialog, 2);
+  });
+
+  it('O16 nothing withdraws a Focus that the session acts on', () => {
+    const rules: DetectorRule[] = [
+      ...DEFAULT_RULES,
+      { name: 'all-well', signal: 'transport-restored', level: 'focus', phase: 'cleared' },
+    ];
+    const detector = listening({ rules });
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.signal('transport-restored'), []);
+    assert.deepEqual(detector.command('reset'), []);
+    assert.equal(detector.state.verdicts.focus?.phase, 'failed');
+  });
+
+  it('a suspected hop and a suspected Focus share one incident, open until both are cleared', () => {
+    const rules: DetectorRule[] = [
+      { name: 'slow', signal: 'timeout', level: 'focus', phase: 'suspected' },
+      { name: 'quick', signal: 'transport-restored', level: 'focus', phase: 'cleared' },
+      ...DEFAULT_RULES,
+    ];
+    const detector = listening({ rules });
+    detector.signal('heartbeat-missed');
+    assert.deepEqual(verdicts(detector.signal('timeout')), ['focus suspected']);
+    const [hop] = only(detector.signal('heartbeat'), 'failover-detected');
+    assert.equal(hop.active, true);
+    const [focus] = only(detector.signal('transport-restored'), 'failover-detected');
+    assert.equal(focus.active, false);
+    assert.equal(focus.incident, hop.incident);
+  });
+});
+
+describe('failover detector: maintenance', () => {
+  function suppressed(settings: Partial<FailoverDetectorSettings> = {}): Detector {
+    const detector = listening(settings);
+    detector.command('suppress', { forMs: 60_000 });
+    return detector;
+  }
+
+  it('DET-6 while suppressed no verdict leaves; what was withheld is told at the end', () => {
+    const detector = listening();
+    const [began] = only(detector.command('suppress', { forMs: 60_000 }), 'suppression-changed');
+    assert.equal(began.suppressedUntil, new Date(detector.now + 60_000).toISOString());
+    assert.deepEqual(detector.answer(430), []);
+    assert.deepEqual(detector.answer(430), [], 'would have been evidence for the first');
+    assert.deepEqual(detector.answer(481), []);
+    assert.deepEqual(detector.signal('mcu-report', { mcu: 'chat', report: 'failing-over' }), []);
+    const [ended] = only(detector.after(60_000), 'suppression-changed');
+    assert.deepEqual([ended.suppressedUntil, ended.withheld], [null, 3]);
+    assert.deepEqual(verdicts(detector.answer(430)), HOP_FAILED, 'fresh evidence counts again');
+  });
+
+  it('DET-6 a second suppression replaces the end of the first', () => {
+    const detector = suppressed();
+    detector.answer(430);
+    assert.equal(only(detector.command('suppress', { forMs: 90_000 }), 'suppression-changed')[0].withheld, 1);
+    assert.deepEqual(detector.after(89_999), []);
+    assert.deepEqual(names(detector.after(1)), ['suppression-changed']);
+  });
+
+  it('DET-6 reset ends it', () => {
+    const detector = suppressed();
+    assert.deepEqual(names(detector.command('reset')), ['suppression-changed']);
+    assert.equal(detector.deadlines.size, 0);
+    assert.deepEqual(detector.after(100_000), []);
+  });
+
+  it('DET-6 what is withdrawn meanwhile is cleared at the end, and not again', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    detector.command('suppress', { forMs: 60_000 });
+    assert.deepEqual(detector.signal('heartbeat'), []);
+    assert.deepEqual(detector.signal('heartbeat'), []);
+    assert.deepEqual(detector.signal('heartbeat-missed'), []);
+    const messages = detector.after(60_000);
+    assert.deepEqual(verdicts(messages), ['hop cleared']);
+    assert.equal(only(messages, 'suppression-changed')[0].withheld, 2);
+    assert.deepEqual(detector.state.verdicts, {});
+  });
+
+  it('DET-6 evidence of an open verdict is collected meanwhile', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    detector.command('suppress', { forMs: 60_000 });
+    assert.deepEqual(detector.signal('heartbeat-missed'), []);
+    assert.equal(detector.state.verdicts.hop?.phase, 'suspected');
+    detector.after(60_000);
+    assert.deepEqual(verdicts(detector.signal('heartbeat-missed')), HOP_FAILED);
+  });
+
+  it('DET-6 a failover that was answered meanwhile is asked for again afterwards', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.command('suppress', { forMs: 5_000 });
+    assert.deepEqual(detector.answer(200, { purpose: 'probe' }), []);
+    assert.deepEqual(names(detector.after(5_000)), ['suppression-changed', 'probe']);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+  });
+
+  it('DET-6 a failover window that ended meanwhile gives failed-over afterwards', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.command('suppress', { forMs: 60_000 });
+    const during = detector.after(59_999);
+    assert.deepEqual(verdicts(during), []);
+    assert.deepEqual(verdicts(detector.after(1)), ['focus failed-over']);
+  });
+
+  it('DET-6 probing goes on through a suppression in which nothing was answered', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.command('suppress', { forMs: 5_000 });
+    assert.deepEqual(names(detector.after(5_000)), ['suppression-changed']);
+    detector.command('suppress', { forMs: 5_000 });
+    assert.deepEqual(detector.command('reset').length, 1, 'the Focus stays failed: the session acts on it');
+    assert.deepEqual(names(detector.after(10_000)), ['probe']);
+  });
+
+  it('DET-6 the end of the session is told after the suppression', () => {
+    const detector = listening();
+    detector.answer(481);
+    detector.command('suppress', { forMs: 5_000 });
+    assert.deepEqual(detector.session('Connected', 'Disconnecting'), []);
+    assert.deepEqual([...detector.deadlines.keys()], ['suppression']);
+    assert.deepEqual(verdicts(detector.after(5_000)), ['focus cleared']);
+  });
+
+  it('DET-6 a clearance while the session acts on the Focus is nothing to withhold', () => {
+    const rules: DetectorRule[] = [
+      ...DEFAULT_RULES,
+      { name: 'all-well', signal: 'transport-restored', level: 'focus', phase: 'cleared' },
+    ];
+    const detector = listening({ rules });
+    detector.answer(481);
+    rejoins(detector);
+    detector.command('suppress', { forMs: 5_000 });
+    detector.signal('transport-restored');
+    assert.equal(only(detector.after(5_000), 'suppression-changed')[0].withheld, 0);
+  });
+});
+
+describe('failover detector: commands and restarts', () => {
+  it('reset clears open verdicts and forgets missed heartbeats', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    const [cleared] = only(detector.command('reset'), 'failover-detected');
+    assert.deepEqual([cleared.phase, cleared.rule, cleared.active], ['cleared', 'reset', false]);
+    assert.deepEqual(verdicts(detector.signal('heartbeat-missed')), ['hop suspected']);
+  });
+
+  it('status tells what is open', () => {
+    const detector = listening();
+    const [quiet] = only(detector.command('status'), 'detector-status');
+    assert.deepEqual(quiet.status, {
+      session: 'Connected',
+      mode: null,
+      verdicts: [],
+      missedHeartbeats: 0,
+      failoverWindowEndsAt: null,
+      suppressedUntil: null,
+      withheld: 0,
+    });
+    detector.answer(481);
+    detector.command('suppress', { forMs: 1_000 });
+    const [busy] = only(detector.command('status'), 'detector-status');
+    assert.equal(busy.status.verdicts[0].rule, 'dialog-gone');
+    assert.equal(busy.status.failoverWindowEndsAt, new Date(detector.now + 32_000).toISOString());
+    assert.equal(busy.status.suppressedUntil, new Date(detector.now + 1_000).toISOString());
+  });
+
+  it('a record may be forgotten when nothing is open', () => {
+    const detector = listening();
+    assert.equal(failoverDetector.idle(detector.state), true);
+    detector.answer(430);
+    assert.equal(failoverDetector.idle(detector.state), false);
+  });
+
+  it('a stale deadline decides nothing', () => {
+    const detector = listening();
+    for (const deadline of ['probe', 'failover-window', 'suppression', 'constructor']) {
+      const before = detector.state;
+      assert.deepEqual(detector.give({ input: 'deadline', deadline }).messages, []);
+      assert.deepEqual(detector.state, before);
+    }
+  });
+
+  it('PER-6 after a start, deadlines are set again', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    const expected = new Map(detector.deadlines);
+    detector.deadlines.clear();
+    assert.deepEqual(detector.status('Reconnecting', { mode: 'rejoining' }), []);
+    assert.deepEqual(detector.deadlines, expected);
+  });
+
+  it('PER-6 a session that is well closes what the detector held open', () => {
+    const detector = listening();
+    detector.signal('heartbeat-missed');
+    const [cleared] = only(detector.status('Connected'), 'failover-detected');
+    assert.deepEqual([cleared.phase, cleared.rule, cleared.active], ['cleared', 'session-status', false]);
+  });
+
+  it('PER-6 a session that waits for its re-join gets failed-over from a detector that has forgotten', () => {
+    const detector = fresh();
+    detector.incident = 'outage-1';
+    const [probe] = only(detector.status('Reconnecting', { mode: 'rejoining' }), 'probe');
+    assert.equal(probe.incident, 'outage-1');
+    const [failedOver] = only(detector.answer(200, { purpose: 'probe' }), 'failover-detected');
+    assert.deepEqual([failedOver.phase, failedOver.incident], ['failed-over', 'outage-1']);
+  });
+
+  it('PER-6 without probing it does so at once', () => {
+    assert.deepEqual(verdicts(fresh({ probing: false }).status('Reconnecting', { mode: 'rejoining' })), [
+      'focus failed-over',
+    ]);
+  });
+
+  it('PER-6 a session that ended meanwhile leaves nothing open', () => {
+    const detector = listening();
+    detector.answer(430);
+    assert.deepEqual(verdicts(detector.status('Idle')), ['hop cleared']);
+  });
+});

@@ -1,0 +1,570 @@
+import assert from 'node:assert/strict';
+import {
+  type RouteHealerSettings,
+  type RouteHealerState,
+  routeHealer,
+  routeHealerDefaults,
+} from '../../nodes/recovery/route-healer';
+import type { Message } from '../../nodes/recovery/step';
+import { CONFERENCE, only } from '../support/driver';
+import { names, Policy } from './hearsay';
+
+type Healer = Policy<RouteHealerState, RouteHealerSettings>;
+
+function fresh(settings: Partial<RouteHealerSettings> = {}): Healer {
+  const healer: Healer = new Policy(routeHealer, { ...routeHealerDefaults, ...settings });
+  healer.incident = 'outage-1';
+  return healer;
+}
+
+/** A healer that has heard the session join. */
+function listening(settings: Partial<RouteHealerSettings> = {}): Healer {
+  const healer = fresh(settings);
+  healer.session('Connecting', 'Connected', { incident: null });
+  return healer;
+}
+
+/** The detector says that the hop has failed. */
+function breaks(healer: Healer, members: object = {}): Message[] {
+  const verdict = {
+    event: 'failover-detected',
+    level: 'hop',
+    phase: 'failed',
+    rule: 'flow-failed',
+    evidence: [],
+  } as const;
+  return healer.hear({ ...verdict, ...members });
+}
+
+function healed(healer: Healer, attempt: number): Message[] {
+  return healer.answer(200, { purpose: 'heal', method: 'UPDATE', attempt });
+}
+
+function refused(healer: Healer, attempt: number, members: object = {}): Message[] {
+  return healer.answer(503, { purpose: 'heal', method: 'UPDATE', attempt, ...members });
+}
+
+/** A healer whose first repair was refused; the session is in Reconnecting. */
+function recovering(settings: Partial<RouteHealerSettings> = {}): Healer {
+  const healer = listening(settings);
+  breaks(healer);
+  refused(healer, 1);
+  healer.session('Connected', 'Reconnecting');
+  return healer;
+}
+
+const attemptsIn = (messages: readonly Message[]) => only(messages, 'heal').map(({ attempt }) => attempt);
+const untilNextAttempt = (healer: Healer) => (healer.deadlines.get('attempt') ?? Number.NaN) - healer.now;
+
+describe('route healer: silent repair', () => {
+  it('HEAL-1 the first repair is sent at once', () => {
+    assert.deepEqual(breaks(listening()), [
+      { conference: CONFERENCE, command: 'heal', dialog: 1, attempt: 1, method: 'UPDATE', incident: 'outage-1' },
+    ]);
+  });
+
+  it('HOP-4 a silent repair reports one Healthy and no Recovering', () => {
+    const healer = listening();
+    breaks(healer);
+    healer.after(200);
+    const messages = healed(healer, 1);
+    assert.deepEqual(names(messages), ['heal-attempted', 'route-status-changed']);
+    const [attempted, status] = messages as unknown as { [member: string]: unknown }[];
+    assert.deepEqual(
+      [attempted?.outcome, attempted?.attempt, attempted?.status, attempted?.nextAttemptAt, attempted?.severity],
+      ['healed', 1, 200, null, 'info'],
+    );
+    assert.deepEqual(
+      [status?.status, status?.recoveryMode, status?.attempts, status?.elapsedMs, status?.severity, status?.incident],
+      ['Healthy', 'MaximumRetry', 1, 200, 'info', 'outage-1'],
+    );
+    assert.equal(healer.deadlines.size, 0);
+  });
+
+  it('HOP-2 a failed first repair tells Recovering once, with the next attempt', () => {
+    const healer = listening();
+    breaks(healer);
+    const messages = refused(healer, 1);
+    assert.deepEqual(names(messages), ['heal-attempted', 'route-status-changed']);
+    const [attempted] = only(messages, 'heal-attempted');
+    assert.deepEqual([attempted.outcome, attempted.status, attempted.severity], ['refused', 503, 'warning']);
+    assert.equal(attempted.nextAttemptAt, new Date(healer.now + 30_000).toISOString());
+    const [status] = only(messages, 'route-status-changed');
+    assert.deepEqual([status.status, status.attempts, status.severity], ['Recovering', 1, 'warning']);
+    assert.deepEqual(names(healer.session('Connected', 'Reconnecting')), []);
+    healer.after(30_000);
+    assert.deepEqual(names(refused(healer, 2)), ['heal-attempted']);
+  });
+
+  it('HEAL-1 after Wait-For-Session-Update it is Recovering at once, and the first UPDATE follows a period later', () => {
+    const healer = listening();
+    const messages = breaks(healer, { recoveryAction: ['Wait-For-Session-Update'] });
+    assert.deepEqual(names(messages), ['route-status-changed']);
+    assert.equal(only(messages, 'route-status-changed')[0].status, 'Recovering');
+    assert.deepEqual(healer.after(29_999), []);
+    assert.deepEqual(attemptsIn(healer.after(1)), [1]);
+  });
+
+  it('HEAL-7 after two silent repairs within 60 s the next failure goes to Recovering and waits a period', () => {
+    const healer = listening();
+    for (const incident of ['outage-1', 'outage-2']) {
+      breaks(healer, { incident });
+      healed(healer, 1);
+      healer.after(10_000);
+    }
+    assert.deepEqual(names(breaks(healer, { incident: 'outage-3' })), ['route-status-changed']);
+    assert.equal(untilNextAttempt(healer), 30_000);
+    healer.after(30_000);
+    healed(healer, 1);
+    healer.after(11_000);
+    assert.deepEqual(names(breaks(healer, { incident: 'outage-4' })), ['heal'], 'the first repair is a minute old');
+  });
+
+  it('HOP-13 mode None performs no repair', () => {
+    const healer = listening({ mode: 'None' });
+    for (const incident of ['outage-1', 'outage-2']) {
+      const [abandoned, ...others] = only(breaks(healer, { incident }), 'healing-abandoned');
+      assert.deepEqual([abandoned.reason, abandoned.attempts, abandoned.severity], ['disabled', 0, 'warning']);
+      assert.deepEqual(others, []);
+    }
+    assert.equal(healer.deadlines.size, 0);
+  });
+
+  it('it starts from nothing but a hop that has failed', () => {
+    const healer = listening();
+    assert.deepEqual(breaks(healer, { phase: 'suspected' }), []);
+    assert.deepEqual(breaks(healer, { phase: 'cleared' }), []);
+    assert.deepEqual(breaks(healer, { level: 'focus' }), []);
+    assert.deepEqual(breaks(healer, { level: 'mcu', mcu: 'chat' }), []);
+    assert.deepEqual(healer.answer(430), []);
+    assert.deepEqual(healer.session('Connected', 'Reconnecting'), []);
+  });
+
+  it('a verdict without an incident opens one', () => {
+    const [heal] = only(breaks(listening(), { incident: null, active: true }), 'heal');
+    assert.match(heal.incident, /hop/);
+  });
+
+  it('MSG-8 a verdict of another dialog, of a closed incident or after the end changes nothing', () => {
+    const healer = listening();
+    assert.deepEqual(breaks(healer, { dialog: 2 }), []);
+    breaks(healer, { phase: 'cleared', active: false });
+    assert.deepEqual(breaks(healer), []);
+    healer.session('Reconnecting', 'Connected', { incident: 'outage-2' });
+    assert.deepEqual(breaks(healer, { incident: 'outage-2' }), []);
+    healer.session('Connected', 'Disconnected', { incident: null });
+    assert.deepEqual(breaks(healer, { incident: 'outage-3' }), []);
+  });
+
+  it('who has not heard of the session yet takes the dialog from the verdict', () => {
+    const healer = fresh();
+    assert.equal(only(breaks(healer, { dialog: 3 }), 'heal')[0].dialog, 3);
+    assert.deepEqual(names(healer.answer(200, { purpose: 'heal', attempt: 1, dialog: 3 })), [
+      'heal-attempted',
+      'route-status-changed',
+    ]);
+  });
+});
+
+describe('route healer: recovering', () => {
+  it('HOP-5 UPDATEs are sent periodically, never overlapping', () => {
+    const healer = recovering();
+    assert.deepEqual(healer.after(29_999), []);
+    assert.deepEqual(attemptsIn(healer.after(1)), [2]);
+    healer.after(100);
+    refused(healer, 2);
+    assert.deepEqual(healer.after(29_999), []);
+    assert.deepEqual(attemptsIn(healer.after(1)), [3]);
+  });
+
+  it('HEAL-3 an attempt without any signal counts as time-out', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    assert.deepEqual(healer.after(4_999), []);
+    const [attempted] = only(healer.after(1), 'heal-attempted');
+    assert.deepEqual([attempted.attempt, attempted.outcome, attempted.status], [2, 'timeout', null]);
+    assert.deepEqual(attemptsIn(healer.after(30_000)), [3]);
+  });
+
+  it('HEAL-3 a signal of an older attempt than the one in flight is ignored', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    assert.deepEqual(healed(healer, 1), []);
+    assert.deepEqual(refused(healer, 1), []);
+    assert.equal(healer.state.phase, 'attempting');
+  });
+
+  it('HEAL-3 while nothing is in flight, no outcome counts', () => {
+    const healer = recovering();
+    assert.deepEqual(healed(healer, 1), []);
+    assert.deepEqual(refused(healer, 1), []);
+    assert.deepEqual(healer.answer(481, { purpose: 'heal', attempt: 1 }), []);
+  });
+
+  it('an attempt that could not be sent is unreachable', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    const [attempted] = only(healer.signal('transport-lost', { purpose: 'heal', attempt: 2 }), 'heal-attempted');
+    assert.deepEqual([attempted.outcome, attempted.status], ['unreachable', null]);
+  });
+
+  it('an attempt that timed out says so at once', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    const [attempted] = only(healer.signal('timeout', { purpose: 'heal' }), 'heal-attempted');
+    assert.equal(attempted.outcome, 'timeout');
+  });
+
+  it('other signals of purpose heal, and signals of other purposes, are no outcome', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    assert.deepEqual(healer.signal('heartbeat', { purpose: 'heal', attempt: 2 }), []);
+    assert.deepEqual(healer.signal('response', { purpose: 'heal', attempt: 2 }), []);
+    assert.deepEqual(healer.signal('transport-lost'), []);
+    assert.deepEqual(healer.answer(200), []);
+    assert.deepEqual(healer.answer(200, { purpose: 'heal', attempt: 2, dialog: 2 }), []);
+  });
+
+  it('HOP-6 HOP-4 success tells Healthy once', () => {
+    const healer = recovering();
+    healer.after(30_000);
+    const messages = healed(healer, 2);
+    assert.deepEqual(names(messages), ['heal-attempted', 'route-status-changed']);
+    const [status] = only(messages, 'route-status-changed');
+    assert.deepEqual([status.status, status.attempts, status.elapsedMs, status.active], ['Healthy', 2, 30_000, true]);
+    assert.deepEqual(healer.session('Reconnecting', 'Connected'), []);
+    assert.equal(routeHealer.idle(healer.state), true);
+  });
+
+  it('HOP-11 no number of failures ends it in MaximumRetry', () => {
+    const healer = recovering();
+    for (let number = 2; number < 200; number += 1) {
+      assert.deepEqual(attemptsIn(healer.after(30_000)), [number]);
+      assert.deepEqual(names(refused(healer, number)), ['heal-attempted']);
+    }
+  });
+
+  it('HOP-12 LimitedRetry abandons at the horizon', () => {
+    const healer = recovering({ mode: 'LimitedRetry' });
+    const messages = healer.after(180_000);
+    const [abandoned] = only(messages, 'healing-abandoned');
+    assert.deepEqual([abandoned.reason, abandoned.severity], ['horizon', 'critical']);
+    assert.equal(messages.at(-1), abandoned);
+    assert.deepEqual(healer.after(600_000), []);
+  });
+
+  it('HOP-12 so it does with a repair in flight, whose late outcome is ignored', () => {
+    const healer = listening({ mode: 'LimitedRetry', horizonMs: 1_000 });
+    breaks(healer);
+    assert.deepEqual(names(healer.after(1_000)), ['healing-abandoned']);
+    assert.deepEqual(healed(healer, 1), []);
+  });
+
+  for (const status of [481, 404, 410]) {
+    it(`O14 HOP-19 ${status} to a heal says that the dialog is gone, and abandons`, () => {
+      for (const healer of [listening(), recovering()]) {
+        if (healer.state.phase === 'idle') breaks(healer);
+        else healer.after(30_000);
+        const messages = healer.answer(status, { purpose: 'heal' });
+        assert.deepEqual(names(messages), ['heal-attempted', 'healing-abandoned']);
+        assert.deepEqual(
+          [only(messages, 'heal-attempted')[0].outcome, only(messages, 'healing-abandoned')[0].reason],
+          ['dialog-gone', 'dialog-gone'],
+        );
+        assert.equal(healer.deadlines.size, 0);
+      }
+    });
+  }
+
+  it('O14 430, 408, 500 and 603 to a heal do not end it', () => {
+    for (const status of [430, 408, 500, 603]) {
+      const healer = listening();
+      breaks(healer);
+      assert.equal(only(refused(healer, 1, { status }), 'heal-attempted')[0].outcome, 'refused');
+    }
+  });
+
+  it('HEAL-4 Retry-After is the lower bound of the next attempt, for hurries too', () => {
+    const healer = listening();
+    breaks(healer);
+    const [attempted] = only(refused(healer, 1, { retryAfterMs: 120_000 }), 'heal-attempted');
+    assert.equal(Date.parse(attempted.nextAttemptAt) - healer.now, 126_000, 'jittered, and only upwards');
+    healer.signal('transport-restored');
+    assert.deepEqual(healer.command('heal-now'), []);
+    assert.equal(untilNextAttempt(healer), 126_000);
+  });
+
+  it('HOP-8 O15 an UPDATE of the far end heals, and our own late failure is ignored', () => {
+    for (const healer of [listening(), recovering(), recovering()]) {
+      if (healer.state.phase === 'idle') breaks(healer);
+      const messages = healer.signal('remote-update');
+      assert.deepEqual(names(messages), ['heal-attempted', 'route-status-changed']);
+      assert.equal(only(messages, 'heal-attempted')[0].outcome, 'healed-by-peer');
+      assert.equal(only(messages, 'route-status-changed')[0].status, 'Healthy');
+      assert.deepEqual(healer.signal('timeout', { purpose: 'heal', attempt: 1 }), []);
+      assert.deepEqual(healer.signal('remote-update'), []);
+    }
+  });
+});
+
+describe('route healer: pace', () => {
+  it('HEAL-2 method and period are settings', () => {
+    const healer = listening({ method: 're-INVITE', periodMs: 1_000 });
+    assert.equal(only(breaks(healer), 'heal')[0].method, 're-INVITE');
+    refused(healer, 1);
+    assert.equal(untilNextAttempt(healer), 1_000);
+  });
+
+  it('HEAL-2 back-off lengthens every wait up to its limit', () => {
+    const healer = listening({ periodMs: 1_000, backOff: 2, maximumPeriodMs: 5_000 });
+    breaks(healer);
+    const waits: number[] = [];
+    for (let number = 1; number <= 5; number += 1) {
+      refused(healer, number);
+      waits.push(untilNextAttempt(healer));
+      healer.after(untilNextAttempt(healer));
+    }
+    assert.deepEqual(waits, [1_000, 2_000, 4_000, 5_000, 5_000]);
+  });
+
+  it('HEAL-2 a period longer than the limit of back-off stays', () => {
+    const healer = recovering({ periodMs: 600_000 });
+    assert.equal(untilNextAttempt(healer), 600_000);
+  });
+
+  it('HEAL-2 jitter never vanishes, at any attempt number', () => {
+    const healer = recovering({ jitter: 0, backOff: 3 });
+    for (let number = 2; number < 1_000; number += 1) {
+      healer.after(untilNextAttempt(healer));
+      healer.random = number % 2 === 0 ? 0 : 0.999_999;
+      refused(healer, number);
+      assert.ok(Math.abs(untilNextAttempt(healer) - 300_000) > 5_000 || number < 4);
+    }
+  });
+
+  it('HEAL-5 10,000 routes that break together spread their first periodic attempts', () => {
+    const slots = new Map<number, number>();
+    for (let route = 0; route < 10_000; route += 1) {
+      const healer = listening();
+      // A low-discrepancy sequence stands for the uniform randomness of the runtime.
+      healer.random = (route * 0.618_033_988_749_895) % 1;
+      breaks(healer);
+      refused(healer, 1);
+      const slot = Math.floor(untilNextAttempt(healer) / 100);
+      slots.set(slot, (slots.get(slot) ?? 0) + 1);
+    }
+    assert.ok(Math.max(...slots.values()) <= 500);
+  });
+
+  it('HEAL-6 heal-now sends the next attempt at once', () => {
+    const healer = recovering();
+    assert.deepEqual(attemptsIn(healer.command('heal-now')), [2]);
+    assert.deepEqual(healer.command('heal-now'), [], 'one in flight is soon enough');
+    assert.deepEqual([...healer.deadlines.keys()], ['answer']);
+  });
+
+  it('HEAL-6 at most once per second', () => {
+    const healer = recovering();
+    healer.command('heal-now');
+    refused(healer, 2);
+    healer.after(400);
+    assert.deepEqual(healer.command('heal-now'), []);
+    assert.deepEqual(healer.command('heal-now'), []);
+    assert.deepEqual(healer.after(599), []);
+    assert.deepEqual(attemptsIn(healer.after(1)), [3]);
+    refused(healer, 3);
+    assert.deepEqual(healer.command('heal-now'), [], 'the third would be the second in this second');
+    assert.deepEqual(attemptsIn(healer.after(1_000)), [4]);
+  });
+
+  it('HEAL-7 a restored transport brings the next attempt forward, jittered over a second', () => {
+    const healer = recovering();
+    healer.random = 0.25;
+    assert.deepEqual(healer.signal('transport-restored'), []);
+    assert.equal(untilNextAttempt(healer), 250);
+    healer.random = 0.75;
+    healer.signal('transport-restored');
+    assert.equal(untilNextAttempt(healer), 250, 'forward only');
+    assert.deepEqual(attemptsIn(healer.after(250)), [2]);
+    assert.deepEqual(healer.signal('transport-restored'), [], 'one is in flight');
+  });
+
+  it('HEAL-7 over the period, if that is shorter', () => {
+    const healer = recovering({ periodMs: 100 });
+    healer.signal('transport-restored');
+    assert.equal(untilNextAttempt(healer), 50);
+  });
+
+  it('HEAL-7 a restored transport may be tried at once', () => {
+    const healer = recovering();
+    healer.random = 0;
+    assert.deepEqual(attemptsIn(healer.signal('transport-restored')), [2]);
+  });
+});
+
+describe('route healer: the session', () => {
+  const ends: [what: string, give: (healer: Healer) => Message[]][] = [
+    ['the session leaves Reconnecting', (h) => h.session('Reconnecting', 'Connected', { reason: 'RouteHealed' })],
+    ['the session closes', (h) => h.session('Reconnecting', 'Disconnecting')],
+    ['the session has ended', (h) => h.session('Disconnecting', 'Disconnected')],
+    ['the session re-joins', (h) => h.session('Connected', 'Reconnecting', { mode: 'rejoining' })],
+    ['there is a new dialog', (h) => h.session('Connecting', 'Connected', { dialog: 2 })],
+    ['after a start, the session is Idle', (h) => h.status('Idle')],
+    [
+      'recovering turns into re-joining',
+      (h) =>
+        h.hear({
+          event: 'mode-changed',
+          previousMode: 'recovering',
+          mode: 'rejoining',
+          reason: 'FocusFailover',
+        } as never),
+    ],
+  ];
+  for (const [what, give] of ends) {
+    it(`healing stops quietly when ${what}`, () => {
+      const inFlight = listening();
+      breaks(inFlight);
+      const attempting = recovering();
+      attempting.after(30_000);
+      const abandoned = recovering();
+      abandoned.command('stop');
+      for (const healer of [inFlight, recovering(), attempting, abandoned]) {
+        assert.deepEqual(give(healer), []);
+        assert.equal(healer.state.phase, 'idle');
+        assert.equal(healer.state.incident, null);
+        assert.equal(healer.deadlines.size, 0);
+      }
+    });
+  }
+
+  it('MSG-8 the state change of an incident that has closed stops nothing', () => {
+    const healer = recovering();
+    healer.session('Reconnecting', 'Connected', { incident: 'an earlier one' });
+    assert.equal(healer.state.phase, 'waiting');
+  });
+
+  it('a change of mode within healing stops nothing', () => {
+    const healer = recovering();
+    const turned = { event: 'mode-changed', previousMode: 'rejoining', mode: 'recovering', reason: 'RouteBroken' };
+    healer.hear(turned as never);
+    assert.equal(healer.state.phase, 'waiting');
+  });
+
+  it('admission from the lobby stops nothing', () => {
+    const healer = fresh();
+    healer.session('Connecting', 'InLobby', { incident: null });
+    breaks(healer);
+    healer.session('InLobby', 'Connected', { incident: null });
+    assert.equal(healer.state.phase, 'repairing');
+  });
+
+  it('PER-6 a healer that believes Healthy heals again if the session is recovering', () => {
+    const healer = fresh();
+    const messages = healer.status('Reconnecting');
+    assert.deepEqual(names(messages), ['route-status-changed']);
+    assert.equal(only(messages, 'route-status-changed')[0].status, 'Recovering');
+    assert.equal(untilNextAttempt(healer), 15_000, 'a fleet that starts together spreads over a period');
+    const [heal] = only(healer.after(15_000), 'heal');
+    assert.deepEqual([heal.attempt, heal.incident], [1, 'outage-1']);
+  });
+
+  it('PER-6 with mode None it abandons instead', () => {
+    assert.deepEqual(names(fresh({ mode: 'None' }).status('Reconnecting')), ['healing-abandoned']);
+  });
+
+  it('PER-6 a healer that was healing goes on with its deadlines', () => {
+    const healer = recovering();
+    const expected = new Map(healer.deadlines);
+    healer.deadlines.clear();
+    assert.deepEqual(healer.status('Reconnecting'), []);
+    assert.deepEqual(healer.deadlines, expected);
+  });
+
+  it('PER-6 what was stopped stays stopped', () => {
+    const healer = recovering();
+    healer.command('stop');
+    assert.deepEqual(healer.status('Reconnecting'), []);
+  });
+
+  it('PER-6 a session that is well, or re-joins, is nothing to heal', () => {
+    assert.deepEqual(fresh().status('Connected'), []);
+    assert.deepEqual(fresh().status('Reconnecting', { mode: 'rejoining' }), []);
+  });
+});
+
+describe('route healer: commands', () => {
+  it('stop abandons', () => {
+    for (const healer of [listening(), recovering()]) {
+      if (healer.state.phase === 'idle') breaks(healer);
+      const [abandoned] = only(healer.command('stop'), 'healing-abandoned');
+      assert.deepEqual([abandoned.reason, abandoned.attempts], ['stopped', 1]);
+      assert.equal(healer.deadlines.size, 0);
+    }
+  });
+
+  it('after stop, a new verdict is healed', () => {
+    const healer = listening();
+    breaks(healer);
+    healer.command('stop');
+    assert.deepEqual(attemptsIn(breaks(healer, { incident: 'outage-2' })), [1]);
+  });
+
+  for (const command of ['heal-now', 'stop']) {
+    it(`${command} is refused when nothing is being healed`, () => {
+      const stopped = recovering();
+      stopped.command('stop');
+      for (const healer of [listening(), stopped]) {
+        const [failed] = only(healer.command(command), 'operation-failed');
+        assert.deepEqual([failed.operation, failed.operationId, failed.severity], [command, null, 'error']);
+        assert.equal(failed.error.name, 'InvalidOperationException');
+        assert.match(failed.error.message, /No route is being healed/);
+      }
+    });
+  }
+
+  it('status tells what is being done', () => {
+    const idle = listening();
+    assert.deepEqual(only(idle.command('status'), 'healer-status')[0].status, {
+      session: 'Connected',
+      phase: 'idle',
+      attempts: 0,
+      recoveryMode: 'MaximumRetry',
+      nextAttemptAt: null,
+      horizonAt: null,
+    });
+    const healer = recovering({ mode: 'LimitedRetry' });
+    const { status } = only(healer.command('status'), 'healer-status')[0];
+    assert.equal(status.nextAttemptAt, new Date(healer.now + 30_000).toISOString());
+    assert.equal(status.horizonAt, new Date(healer.now + 180_000).toISOString());
+  });
+
+  it('MSG-7 whatever does not concern it leaves the very same record', () => {
+    const { state } = listening();
+    for (const message of [
+      { command: 'heal', dialog: 1, attempt: 1 },
+      { event: 'route-status-changed', status: 'Healthy' },
+      { event: 'state-changed', source: 'mcu-session', mcu: 'chat', state: 'Retrying' },
+    ] as unknown as Message[]) {
+      const step = routeHealer.step(state, { input: 'message', message }, { now: 0, random: 0 }, routeHealerDefaults);
+      assert.equal(step.state, state);
+      assert.deepEqual(step.messages, []);
+    }
+  });
+
+  it('a verdict that is repeated while it is healed changes nothing', () => {
+    const attempting = recovering();
+    attempting.after(30_000);
+    for (const healer of [recovering(), attempting]) {
+      assert.deepEqual(breaks(healer), []);
+      assert.equal(healer.state.attempt, healer.state.phase === 'waiting' ? 1 : 2);
+    }
+  });
+
+  it('a stale deadline decides nothing', () => {
+    const healer = listening();
+    for (const deadline of ['attempt', 'answer', 'horizon']) {
+      assert.deepEqual(healer.give({ input: 'deadline', deadline }).messages, []);
+    }
+  });
+});

@@ -1,0 +1,72 @@
+/** What the specs of this directory share: a system clock, and a port whose events can be waited for. */
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/signaling';
+import type { Clock } from '../../../nodes/signaling/port';
+import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+type EventOf<Name extends SignalingEvent['event']> = Extract<SignalingEvent, { event: Name }>;
+type RequestEffect = Extract<SignalingEffect, { effect: 'request' }>;
+
+/** One endpoint in one conference, and all that it was told. */
+export class Endpoint {
+  readonly port: SipPort;
+  readonly events: SignalingEvent[] = [];
+  private requests = 0;
+
+  constructor(
+    host: { port: number },
+    readonly conference: string,
+    options: Partial<SipOptions> = {},
+  ) {
+    const uri = 'sip:alice@example.com';
+    this.port = new SipPort({ uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options }, systemClock);
+    this.port.attach(conference, (event) => this.events.push(event));
+  }
+
+  perform(effect: SignalingEffect): void {
+    this.port.perform(this.conference, effect);
+  }
+
+  /** The first event of that name, from position `since` on. */
+  async next<Name extends SignalingEvent['event']>(
+    name: Name,
+    matches: (event: EventOf<Name>) => boolean = () => true,
+    { since = 0, withinMs = 6000 } = {},
+  ): Promise<EventOf<Name>> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const found = this.events.slice(since).find((event) => event.event === name && matches(event as EventOf<Name>));
+      if (found) return found as EventOf<Name>;
+      const heard = this.events.map((event) => JSON.stringify(event)).join('\n');
+      assert.ok(Date.now() < deadline, `no event "${name}" within ${withinMs} ms, but:\n${heard}`);
+      await delay(5);
+    }
+  }
+
+  async join(dialog = 1): Promise<EventOf<'joined'>> {
+    this.perform({ effect: 'join', dialog, rejoin: dialog > 1 });
+    return this.next('joined', (event) => event.dialog === dialog);
+  }
+
+  /** Sends a request and waits for its outcome. */
+  async request(purpose: RequestEffect['purpose'], more: Partial<RequestEffect> = {}): Promise<EventOf<'outcome'>> {
+    this.requests += 1;
+    const requestId = `request-${this.requests}`;
+    const timeoutMs = more.timeoutMs ?? 2000;
+    this.perform({ effect: 'request', requestId, dialog: 1, purpose, ...more, timeoutMs });
+    return this.next('outcome', (event) => event.requestId === requestId, { withinMs: timeoutMs + 2000 });
+  }
+
+  count(name: SignalingEvent['event']): number {
+    return this.events.filter((event) => event.event === name).length;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * A real Node-RED process with the pack installed, for tests of what only the real loader does: icons, locales, dialogs,
+ * examples, the package itself, restarts.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Root of this repository. */
+export const packageRoot = resolve(__dirname, '../..');
+
+export interface NodeRedOptions {
+  /** Nodes of the flow file. None by default. */
+  flows?: object[];
+  /** `link`: a symbolic link to this repository. `tarball`: what `npm pack` would publish, unpacked. */
+  install?: 'link' | 'tarball';
+  /** Directory of the `node-red` package. Default: NODE_RED_PACKAGE, else the one in node_modules. */
+  nodeRedPackage?: string;
+  /** Directory to start in, for restarts; kept on stop. Default: a temporary one, which goes with the process. */
+  userDir?: string;
+  /** Further settings. They must be JSON. */
+  settings?: object;
+  /** How long the start may take, in milliseconds. Default 30 s. */
+  timeoutMs?: number;
+}
+
+export interface NodeRedProcess {
+  /** Address of the editor and of its HTTP API, without a slash at the end. */
+  url: string;
+  userDir: string;
+  /** Everything that it has printed. */
+  log(): string;
+  /** Ends it, and waits until it has. A `SIGKILL` stands for a crash. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts Node-RED and waits until its flows run. Rejects with its log when they do not within the time. */
+export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRedProcess> {
+  const nodeRed = resolve(
+    options.nodeRedPackage ?? process.env.NODE_RED_PACKAGE ?? join(packageRoot, 'node_modules/node-red'),
+  );
+  const userDir = options.userDir ?? mkdtempSync(join(tmpdir(), 'conference-recovery-'));
+  const port = await freePort();
+  install(userDir, options.install ?? 'link');
+  if (options.flows || !options.userDir) {
+    writeFileSync(join(userDir, 'flows.json'), JSON.stringify(options.flows ?? []));
+  }
+  const settings = { ...quietSettings, uiPort: port, ...options.settings };
+  writeFileSync(join(userDir, 'settings.js'), `module.exports = ${JSON.stringify(settings, null, 2)};\n`);
+
+  const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], { cwd: userDir });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk));
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    await end(child, signal);
+    if (!options.userDir) rmSync(userDir, { recursive: true, force: true });
+  };
+
+  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  // Flows with unknown types never start; that too is a state to test.
+  while (!/Started flows|Waiting for missing types/.test(log)) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await stop('SIGKILL');
+      throw new Error(`Node-RED did not start:\n${log}`);
+    }
+    await sleep(20);
+  }
+  return { url: `http://127.0.0.1:${port}`, userDir, log: () => log, stop };
+}
+
+/** Nothing that asks, phones home or reaches out. */
+const quietSettings = {
+  uiHost: '127.0.0.1',
+  flowFile: 'flows.json',
+  credentialSecret: 'test',
+  telemetry: { enabled: false, updateNotification: false },
+  externalModules: { palette: { allowInstall: false } },
+  editorTheme: { tours: false, projects: { enabled: false } },
+};
+
+/** Puts the pack into `userDir`, with its dependencies from this repository: tests need no registry. */
+function install(userDir: string, how: 'link' | 'tarball'): void {
+  const { name, dependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  const target = join(userDir, 'node_modules', name);
+  rmSync(target, { recursive: true, force: true });
+  if (how === 'link') return link(packageRoot, target);
+  mkdirSync(target, { recursive: true });
+  execFileSync('tar', ['--extract', '--gzip', '--strip-components=1', '--file', pack(userDir), '--directory', target]);
+  for (const dependency of Object.keys(dependencies)) {
+    link(join(packageRoot, 'node_modules', dependency), join(target, 'node_modules', dependency));
+  }
+}
+
+/** The tarball that would be published, made in `folder` from the present `dist/`. Returns its path. */
+export function pack(folder: string): string {
+  const report = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  // A list in npm 10 and 11, an object by package name in later ones.
+  const [{ filename }] = Object.values<{ filename: string }>(JSON.parse(report)) as [{ filename: string }];
+  return join(folder, filename);
+}
+
+function link(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path, 'junction');
+}
+
+function freePort(): Promise<number> {
+  return new Promise((found, failed) => {
+    const server = createServer().on('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => found(port));
+    });
+  });
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolved) => child.once('exit', resolved));
+  child.kill(signal);
+  const impatience = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  await ended;
+  clearTimeout(impatience);
+}

@@ -1,0 +1,260 @@
+/**
+ * Real SIP peers for tests: Kamailio as an intermediate hop (edge) and as a Focus, SIPp as a Focus. Each runs in a
+ * temporary directory, on a free port of the loopback interface, in a process group of its own that can be killed or hung.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const templates = join(__dirname, '..', 'peers');
+const packages =
+  'kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules kamailio-websocket-modules ' +
+  'kamailio-utils-modules sip-tester sqlite3';
+
+/** How long a peer may take to answer its first OPTIONS, in ms. */
+const startTimeoutMs = 10_000;
+
+/** Says what is not installed and how to install it; null when all peers can run. */
+export function missingPeers(): string | null {
+  const commands = ['kamailio', 'kamcmd', 'sipp', 'sqlite3'].filter((name) => !pathOf(name));
+  const modules = ['presence_conference', 'db_sqlite', 'uac', 'htable', 'websocket'].filter(
+    (name) => !existsSync(join(modulesDirectory(), `${name}.so`)),
+  );
+  const missing = [...commands, ...modules.map((name) => `Kamailio's module ${name}`)];
+  if (missing.length === 0) return null;
+  return `Not installed: ${missing.join(', ')}. On Debian: apt-get install ${packages}`;
+}
+
+/** Skips a suite without its peers and says why; where `CI=true` it fails instead, so that nothing is left out unseen. */
+export function skipWithoutPeers(context: Mocha.Context): void {
+  const missing = missingPeers();
+  if (missing === null) return;
+  if (process.env.CI === 'true') throw new Error(missing);
+  console.log(`    skipped: ${missing}`);
+  context.skip();
+}
+
+/** A peer process that can be started again on its port after it was killed. */
+export abstract class Peer {
+  /** Port on 127.0.0.1, UDP and TCP. */
+  port = 0;
+  protected readonly directory = mkdtempSync(join(tmpdir(), 'sip-peer-'));
+  private process: ChildProcess | null = null;
+  private output = '';
+
+  /** Starts it; settles when it answers OPTIONS. */
+  async start(): Promise<this> {
+    const fixed = this.port !== 0;
+    for (let attempt = 0; ; attempt += 1) {
+      if (!fixed) this.port = await freePort();
+      try {
+        await this.launch();
+        return this;
+      } catch (error) {
+        await this.kill();
+        // Between finding a port free and taking it, somebody else may have had it.
+        if (fixed || attempt >= 2) throw error;
+      }
+    }
+  }
+
+  /** `kill -9`, with all its children: nothing is said to anybody. */
+  async kill(): Promise<void> {
+    const { process: child } = this;
+    this.process = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    this.signalGroup(child, 'SIGKILL');
+    await exited;
+  }
+
+  /** Stops all its processes where they are: a black hole that keeps its connections. */
+  hang(): void {
+    if (this.process) this.signalGroup(this.process, 'SIGSTOP');
+  }
+
+  /** Ends `hang`. */
+  resume(): void {
+    if (this.process) this.signalGroup(this.process, 'SIGCONT');
+  }
+
+  /** Kills it and removes what it has written. */
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  protected abstract command(): Promise<{ file: string; arguments: string[] }>;
+
+  /** Writes a template of `test/peers` into the peer's directory. */
+  protected write(name: string, values: { [placeholder: string]: string | number }): string {
+    const text = readFileSync(join(templates, name), 'utf8').replace(/\{\{(\w+)\}\}/g, (_, key: string) => {
+      const value = values[key];
+      if (value === undefined) throw new Error(`${name} needs ${key}`);
+      return String(value);
+    });
+    const path = join(this.directory, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  private async launch(): Promise<void> {
+    const { file, arguments: parameters } = await this.command();
+    this.output = '';
+    const child = spawn(file, parameters, { cwd: this.directory, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const remember = (chunk: Buffer): void => {
+      this.output = (this.output + chunk.toString()).slice(-4000);
+    };
+    child.stdout.on('data', remember);
+    child.stderr.on('data', remember);
+    let failure: Error | null = null;
+    child.on('error', (error) => {
+      failure = error;
+    });
+    this.process = child;
+    const deadline = Date.now() + startTimeoutMs;
+    while (!(await answersOptions(this.port))) {
+      if (failure) throw failure;
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`${file} did not start on port ${this.port}:\n${this.output}`);
+      }
+      await delay(50);
+    }
+  }
+
+  private signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch {
+      // It is gone already.
+    }
+  }
+}
+
+/** An intermediate hop: a record-routing proxy without dialog state, before a Focus. */
+export class KamailioEdge extends Peer {
+  constructor(
+    private readonly focusPort: number,
+    private readonly variant?: 'POOL' | 'SIPRE',
+  ) {
+    super();
+  }
+
+  protected override async command(): Promise<{ file: string; arguments: string[] }> {
+    const values = { EDGE_PORT: this.port, FOCUS_PORT: this.focusPort, MODULES: modulesDirectory() };
+    return kamailio(this.write('kamailio-edge.cfg', values), this.directory, this.variant ? ['-A', this.variant] : []);
+  }
+}
+
+/** A small Focus with rosters; its state is lost when it is killed. */
+export class KamailioFocus extends Peer {
+  /** Makes it answer a method with a status; 1 is silence, 0 is normal. */
+  async fault(method: string, status: number): Promise<void> {
+    await this.control('htable.seti', 'fault', method, String(status));
+  }
+
+  protected override async command(): Promise<{ file: string; arguments: string[] }> {
+    const database = join(this.directory, 'focus.db');
+    for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true });
+    for (const script of ['standard-create.sql', 'presence-create.sql']) {
+      await run('sqlite3', [database, `.read /usr/share/kamailio/db_sqlite/${script}`]);
+    }
+    const values = { FOCUS_PORT: this.port, RUN_DIR: this.directory, MODULES: modulesDirectory() };
+    return kamailio(this.write('kamailio-focus.cfg', values), this.directory, []);
+  }
+
+  private async control(...parameters: string[]): Promise<string> {
+    const { stdout } = await run('kamcmd', ['-s', `unix:${join(this.directory, 'focus.ctl')}`, ...parameters]);
+    return stdout;
+  }
+}
+
+/** A Focus for many dialogs; it sends one fixed roster, and ends when a connection of its is reset. */
+export class SippFocus extends Peer {
+  protected override async command(): Promise<{ file: string; arguments: string[] }> {
+    const control = await freePort();
+    const address = [
+      '-i',
+      '127.0.0.1',
+      '-p',
+      `${this.port}`,
+      '-mi',
+      '127.0.0.1',
+      '-ci',
+      '127.0.0.1',
+      '-cp',
+      `${control}`,
+    ];
+    const behaviour = ['-nostdin', '-t', 't1', '-l', '20000', '-deadcall_wait', '0'];
+    return { file: 'sipp', arguments: ['-sf', this.write('sipp-focus.xml', {}), ...address, ...behaviour] };
+  }
+}
+
+function kamailio(configuration: string, directory: string, more: string[]): { file: string; arguments: string[] } {
+  const parameters = [
+    '-f',
+    configuration,
+    '-P',
+    join(directory, 'pid'),
+    '-Y',
+    directory,
+    '-m',
+    '64',
+    '-M',
+    '8',
+    '-DD',
+    '-E',
+  ];
+  return { file: 'kamailio', arguments: [...parameters, ...more] };
+}
+
+function pathOf(command: string): string | undefined {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  return directories.map((directory) => join(directory, command)).find((path) => existsSync(path));
+}
+
+function modulesDirectory(): string {
+  const candidates = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+  const parent = candidates.find((directory) => existsSync(join(directory, 'kamailio', 'modules')));
+  return join(parent ?? '/usr/lib', 'kamailio', 'modules');
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+/** Whether somebody answers OPTIONS over TCP there. */
+function answersOptions(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const finish = (answered: boolean): void => {
+      resolve(answered);
+      socket.end();
+      socket.setTimeout(100, () => socket.destroy());
+    };
+    socket.on('error', () => finish(false));
+    socket.setTimeout(500, () => finish(false));
+    socket.on('data', (chunk) => finish(chunk.toString().startsWith('SIP/2.0 200')));
+    socket.on('connect', () => {
+      const id = Math.random().toString(36).slice(2);
+      socket.write(
+        `OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:${socket.localPort};branch=z9hG4bK${id}\r\n` +
+          `Max-Forwards: 70\r\nFrom: <sip:ready@127.0.0.1>;tag=${id}\r\nTo: <sip:127.0.0.1:${port}>\r\nCall-ID: ${id}\r\n` +
+          `CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`,
+      );
+    });
+  });
+}
