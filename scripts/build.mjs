@@ -13,7 +13,8 @@ rmSync('dist', { recursive: true, force: true });
 const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
-for (const file of readdirSync('nodes').filter((name) => name.endsWith('.html'))) cpSync(`nodes/${file}`, `dist/${file}`);
+for (const file of readdirSync('nodes').filter((name) => name.endsWith('.html')))
+  cpSync(`nodes/${file}`, `dist/${file}`);
 for (const folder of ['icons', 'locales']) cpSync(folder, `dist/${folder}`, { recursive: true });
 
 mkdirSync('dist/schema');

@@ -221,8 +221,9 @@ function actedOn(detection: Detection, verdict: Verdict): boolean {
 /** Closes a verdict and says so. An outage that the session knows of stays open: the session's fact closes it (rule 7). */
 function conclude(detection: Detection, verdict: Verdict): void {
   drop(detection, verdict);
-  const shared = verdict.level !== 'mcu';
-  const lasts = shared && (detection.state.session === 'Reconnecting' || sharedVerdicts(detection).length > 0);
+  const { incident, session } = detection.state;
+  const shared = incident !== null && incident.id === verdict.incident.id;
+  const lasts = shared && (session === 'Reconnecting' || sharedVerdicts(detection).length > 0);
   if (shared && !lasts) detection.change({ incident: null });
   announce(detection, verdict, 'cleared', lasts);
 }

@@ -138,18 +138,17 @@ function count(attempts: number): string {
 /** A duration for people, from its largest unit down to seconds: `5 min 0 s`. */
 function spell(ms: number): string {
   const units = inUnits(ms);
-  return units
-    .slice(units.findIndex(([figure, unit]) => figure > 0 || unit === 's'))
-    .map(([figure, unit]) => `${figure} ${unit}`)
-    .join(' ');
+  const largest = units.findIndex(([figure, unit]) => figure > 0 || unit === 's');
+  return join(units.slice(largest));
 }
 
 /** A duration that somebody has set: `5 min`. */
 function limit(ms: number): string {
-  return inUnits(ms)
-    .filter(([figure]) => figure > 0)
-    .map(([figure, unit]) => `${figure} ${unit}`)
-    .join(' ');
+  return join(inUnits(ms).filter(([figure]) => figure > 0)) || spell(ms);
+}
+
+function join(units: [figure: number, unit: string][]): string {
+  return units.map(([figure, unit]) => `${figure} ${unit}`).join(' ');
 }
 
 function inUnits(ms: number): [figure: number, unit: string][] {

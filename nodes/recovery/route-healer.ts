@@ -124,11 +124,12 @@ interface Failure {
 interface Events {
   /** A verdict: the hop has failed. */
   broken: FailoverDetected;
-  healed: Signal;
+  /** With the status of the answer. */
+  healed: number;
   failed: Failure;
-  'dialog-gone': Signal;
-  'healed-by-peer': Signal;
-  'transport-restored': Signal;
+  'dialog-gone': number;
+  'healed-by-peer': null;
+  'transport-restored': null;
   'attempt-due': null;
   horizon: null;
   'heal-now': null;
@@ -284,13 +285,13 @@ function waitAfter(healing: Healing, { outcome, status, retryAfterMs }: Failure)
   tellAttempted(healing, outcome, status, at);
 }
 
-function healedSilently(healing: Healing, { status }: Signal): void {
+function healedSilently(healing: Healing, status: number): void {
   rememberSilentRepair(healing);
-  heal(healing, 'healed', status ?? null);
+  heal(healing, 'healed', status);
 }
 
-function healedAtLast(healing: Healing, { status }: Signal): void {
-  heal(healing, 'healed', status ?? null);
+function healedAtLast(healing: Healing, status: number): void {
+  heal(healing, 'healed', status);
 }
 
 function healedSilentlyByPeer(healing: Healing): void {
@@ -302,8 +303,8 @@ function healedByPeer(healing: Healing): void {
   heal(healing, 'healed-by-peer', null);
 }
 
-function dialogGone(healing: Healing, { status }: Signal): void {
-  tellAttempted(healing, 'dialog-gone', status ?? null, null);
+function dialogGone(healing: Healing, status: number): void {
+  tellAttempted(healing, 'dialog-gone', status, null);
   abandon(healing, 'dialog-gone');
 }
 
@@ -485,8 +486,8 @@ function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
 
 function hearSignal(healing: Healing, signal: Signal): void {
   if (signal.dialog !== healing.state.dialog) return;
-  if (signal.signal === 'remote-update') run(healing, 'healed-by-peer', signal);
-  else if (signal.signal === 'transport-restored') run(healing, 'transport-restored', signal);
+  if (signal.signal === 'remote-update') run(healing, 'healed-by-peer', null);
+  else if (signal.signal === 'transport-restored') run(healing, 'transport-restored', null);
   else if (signal.purpose === 'heal' && (signal.attempt ?? healing.state.attempt) === healing.state.attempt) {
     hearOutcome(healing, signal);
   }
@@ -498,9 +499,9 @@ function hearOutcome(healing: Healing, signal: Signal): void {
   else if (signal.signal === 'transport-lost')
     run(healing, 'failed', { outcome: 'unreachable', status: null, retryAfterMs });
   else if (signal.signal !== 'response' || status === undefined) return;
-  else if (status >= 200 && status < 300) run(healing, 'healed', signal);
+  else if (status >= 200 && status < 300) run(healing, 'healed', status);
   // The dialog itself is unknown there: no route leads to it (O14, HOP-19).
-  else if (status === 481 || status === 404 || status === 410) run(healing, 'dialog-gone', signal);
+  else if (status === 481 || status === 404 || status === 410) run(healing, 'dialog-gone', status);
   else run(healing, 'failed', { outcome: 'refused', status, retryAfterMs });
 }
 
@@ -511,7 +512,7 @@ function hearSession(healing: Healing, fact: StateChanged | ModeChanged | Sessio
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
   healing.change({ session, dialog: fact.dialog });
   if (isOver) run(healing, 'over', null);
-  else if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
+  if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
 }
 
 /** Does the session's fact end the outage that is being healed, or make a question of the Focus of it? */

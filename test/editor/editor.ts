@@ -88,9 +88,8 @@ export class Editor {
     const isConfig = await this.evaluate<boolean>(`RED.nodes.node('${id}')._def.category === 'config'`);
     const dialog = new Dialog(this.page, isConfig);
     await dialog.form.waitFor();
-    // The tray slides in; while it does, clicks may miss.
-    await this.page.waitForFunction("!$('.red-ui-tray').is(':animated')");
-    await this.page.waitForTimeout(400);
+    // The tray slides in: it must have come to rest before anything is clicked.
+    await dialog.tray.evaluate((tray) => Promise.all(tray.getAnimations({ subtree: true }).map(({ finished }) => finished)));
     return dialog;
   }
 
@@ -119,8 +118,10 @@ export class Dialog {
     return this.form.locator(`#node-${this.isConfig ? 'config-' : ''}input-${property}`);
   }
 
+  /** Enters a value, after unfolding *Advanced* when the field is in there. */
   async fill(property: string, value: string | boolean): Promise<void> {
     const field = this.field(property);
+    if (!(await field.isVisible()) && (await this.toggle.getAttribute('aria-expanded')) === 'false') await this.toggle.click();
     if (typeof value === 'boolean') await field.setChecked(value);
     else if (await field.evaluate((element) => element.nodeName === 'SELECT')) await field.selectOption(value);
     else {

@@ -7,7 +7,6 @@ import {
   failoverDetectorDefaults,
 } from '../../nodes/recovery/failover-detector';
 import { limits } from '../../nodes/recovery/limits';
-import { legalTransition } from '../../nodes/recovery/policy';
 import type { Message } from '../../nodes/recovery/step';
 import { only } from '../support/driver';
 import { names, Policy } from './hearsay';
@@ -311,12 +310,6 @@ describe('failover detector: verdicts', () => {
     assert.equal(detector.state.dialog, 3);
     detector.dialog = 4;
     assert.deepEqual(verdicts(detector.answer(481)), ['hop cleared', 'focus failed']);
-  });
-
-  it('no phase is entered but by a legal transition', () => {
-    const legal = { quiet: ['failed'], failed: [] } as const;
-    assert.equal(legalTransition<'quiet' | 'failed'>(legal, 'quiet', 'failed'), 'failed');
-    assert.throws(() => legalTransition<'quiet' | 'failed'>(legal, 'failed', 'quiet'), /No transition/);
   });
 });
 

@@ -127,9 +127,9 @@ describe('give-up timer: elapsed', () => {
     const timer = armed();
     timer.after(200_000);
     const turned = { event: 'mode-changed', previousMode: 'recovering', mode: 'rejoining', reason: 'FocusFailover' };
-    assert.deepEqual(timer.hear({ ...turned, dialog: 2 } as never), []);
-    assert.deepEqual(timer.session('Connected', 'Reconnecting'), []);
     timer.dialog = 2;
+    assert.deepEqual(timer.hear(turned as never), []);
+    assert.deepEqual(timer.session('Connected', 'Reconnecting'), []);
     const [terminate] = only(timer.after(100_000), 'terminate');
     assert.equal(terminate.dialog, 2);
   });
@@ -470,12 +470,11 @@ describe('give-up timer: restarts', () => {
 
   it('PER-1 a deadline that is long past fires once, and tells how late it was', () => {
     const timer = armed();
-    timer.deadlines.clear();
-    timer.now += 600_000;
-    timer.status('Reconnecting');
-    const messages = timer.after(0);
+    timer.now += 900_000;
+    const { messages } = timer.give({ input: 'deadline', deadline: 'elapsed' });
     assert.deepEqual(names(messages), ['terminate', 'gave-up']);
     assert.match(decision(messages).explanation, /after 15 min 0 s in Reconnecting \(limit 5 min\)/);
+    assert.deepEqual(timer.give({ input: 'deadline', deadline: 'elapsed' }).messages, []);
   });
 
   it('PER-6 it cancels if the session recovered or ended meanwhile', () => {

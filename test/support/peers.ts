@@ -39,6 +39,12 @@ export function skipWithoutPeers(context: Mocha.Context): void {
   context.skip();
 }
 
+/** Peers that run. A test run that ends early must not leave them behind, so they go with it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) signalGroup(child, 'SIGKILL');
+});
+
 /** A peer process that can be started again on its port after it was killed. */
 export abstract class Peer {
   /** Port on 127.0.0.1, UDP and TCP. */
@@ -69,18 +75,18 @@ export abstract class Peer {
     this.process = null;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
-    this.signalGroup(child, 'SIGKILL');
+    signalGroup(child, 'SIGKILL');
     await exited;
   }
 
   /** Stops all its processes where they are: a black hole that keeps its connections. */
   hang(): void {
-    if (this.process) this.signalGroup(this.process, 'SIGSTOP');
+    if (this.process) signalGroup(this.process, 'SIGSTOP');
   }
 
   /** Ends `hang`. */
   resume(): void {
-    if (this.process) this.signalGroup(this.process, 'SIGCONT');
+    if (this.process) signalGroup(this.process, 'SIGCONT');
   }
 
   /** Kills it and removes what it has written. */
@@ -117,6 +123,8 @@ export abstract class Peer {
       failure = error;
     });
     this.process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const deadline = Date.now() + startTimeoutMs;
     while (!(await answersOptions(this.port))) {
       if (failure) throw failure;
@@ -124,14 +132,6 @@ export abstract class Peer {
         throw new Error(`${file} did not start on port ${this.port}:\n${this.output}`);
       }
       await delay(50);
-    }
-  }
-
-  private signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, signal);
-    } catch {
-      // It is gone already.
     }
   }
 }
@@ -192,6 +192,14 @@ export class SippFocus extends Peer {
     ];
     const behaviour = ['-nostdin', '-t', 't1', '-l', '20000', '-deadcall_wait', '0'];
     return { file: 'sipp', arguments: ['-sf', this.write('sipp-focus.xml', {}), ...address, ...behaviour] };
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // It is gone already.
   }
 }
 

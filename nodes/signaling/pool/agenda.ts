@@ -18,12 +18,14 @@ export class Agenda {
   /** Binary heap, earliest first. */
   private readonly heap: Appointment[] = [];
   private arranged = 0;
+  private closed = false;
   private running = false;
   private wakeAt = Number.POSITIVE_INFINITY;
   private callOff: (() => void) | null = null;
 
   constructor(private readonly clock: Clock) {}
 
+  /** Milliseconds since 1970. */
   now(): number {
     return this.clock.now();
   }
@@ -37,6 +39,7 @@ export class Agenda {
   at(at: number, run: () => void): Appointment {
     const appointment: Appointment = { at, order: this.arranged, run };
     this.arranged += 1;
+    if (this.closed) return appointment;
     this.rise(appointment);
     if (!this.running && at < this.wakeAt) this.wake(at);
     return appointment;
@@ -47,8 +50,9 @@ export class Agenda {
     if (appointment !== null) appointment.run = null;
   }
 
-  /** Calls everything off. */
-  clear(): void {
+  /** Calls everything off, and does nothing any more, also of what is arranged from now on. */
+  close(): void {
+    this.closed = true;
     this.heap.length = 0;
     this.sleep();
   }

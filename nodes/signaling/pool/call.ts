@@ -16,8 +16,9 @@ export interface Caller {
  */
 export class Call {
   phase: 'placing' | 'accepted' | 'established' | 'over' = 'placing';
-  /** Media types in it. */
+  /** Media types in it: the first that the MCU mixes, and of the others those that were asked for. */
   readonly media: readonly string[];
+  /** Do packets arrive? */
   flowing = false;
   private flowingSince = 0;
   private packets = 0;
@@ -38,12 +39,14 @@ export class Call {
     return !this.media.includes('text');
   }
 
+  /** Packets flow from now on. */
   startMedia(now: number): void {
     this.flowing = true;
     this.flowingSince = now;
     this.caller.mediaChanged(this);
   }
 
+  /** No packets flow from now on. */
   stopMedia(now: number): void {
     this.count(now);
     this.flowing = false;

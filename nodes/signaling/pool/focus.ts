@@ -56,10 +56,14 @@ export interface Mcu {
 
 type Join = Extract<SignalingEffect, { effect: 'join' }>;
 
+/** A conference, as its Focus knows it. */
 export class Focus {
+  /** The roster, by entity. */
   readonly users = new Map<string, DocumentUser>();
+  /** Those who wait to be let in, by entity. */
   readonly lobby = new Map<string, DocumentUser>();
   readonly mcus: readonly Mcu[];
+  /** Properties that documents state; replaced, never changed. */
   properties: JsonObject = { locked: false };
   /** Null while the Focus fails over. */
   host: FrontEnd | null;
@@ -110,7 +114,8 @@ export class Focus {
     if (this.host === null) return focusAway();
     const { uri } = this.system.identity;
     const known = this.users.get(uri);
-    if (!known && !this.hasRoom()) return refused(403, 'MaximumMeetingSizeExceeded', roomMessage);
+    if (!known && !this.lobby.has(uri) && !this.hasRoom())
+      return refused(403, 'MaximumMeetingSizeExceeded', roomMessage);
     const waits = rejoin ? this.lobby.has(uri) || (this.system.options.lobby && !known) : this.system.options.lobby;
     const placement: Placement = toLobby || waits ? 'lobby' : 'conference';
     const self = user(
@@ -156,10 +161,14 @@ export class Focus {
     if (dialog !== null) dialog.subscriber.notify(dialog, { event: 'ended', dialog: dialog.number, cause });
   }
 
-  /** Shows our media as our calls have them. */
+  /** Shows our media as our calls have them; says nothing when they are as before. */
   callsChanged(): void {
     const known = this.users.get(this.system.identity.uri);
-    if (known) this.put(withMedia(known, this.ownMedia(known)));
+    if (!known) return;
+    const before = mediaOf(known);
+    const media = this.ownMedia(known);
+    if (media.length === before.length && media.every((one) => before.includes(one))) return;
+    this.put(withMedia(known, media));
   }
 
   private forgetUs(): void {

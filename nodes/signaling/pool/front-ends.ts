@@ -26,12 +26,14 @@ export class FrontEnds {
     return this.lastKilled;
   }
 
+  /** Marks a living one as dead. */
   kill(frontEnd: FrontEnd): void {
     frontEnd.up = false;
     this.living -= 1;
     this.lastKilled = frontEnd;
   }
 
+  /** Marks a dead one as living. */
   restore(frontEnd: FrontEnd): void {
     frontEnd.up = true;
     this.living += 1;

@@ -20,6 +20,7 @@ import type { System } from './system';
 type Effect<Name extends SignalingEffect['effect']> = Extract<SignalingEffect, { effect: Name }>;
 type Request = Effect<'request'>;
 
+/** One conference that we serve: its dialogs and calls as we see them. */
 export class Line implements Subscriber, Caller {
   /** The next join ends up in the lobby. */
   lobbyNext = false;
@@ -50,6 +51,7 @@ export class Line implements Subscriber, Caller {
     return this.system.route.isStale(this.routeSet);
   }
 
+  /** Carries out one effect. */
   perform(effect: SignalingEffect): void {
     switch (effect.effect) {
       case 'join':
@@ -332,6 +334,7 @@ export class Line implements Subscriber, Caller {
     });
   }
 
+  /** Our own hop takes no connections any more: told once, if there is a dialog. */
   connectionLost(): void {
     if (!this.established || !this.connected) return;
     this.connected = false;
@@ -341,6 +344,7 @@ export class Line implements Subscriber, Caller {
     );
   }
 
+  /** It takes connections again: told to whoever was told of the loss. */
   connectionRestored(): void {
     if (this.connected) return;
     this.connected = true;

@@ -15,6 +15,7 @@ export type { FaultResult, PoolFault } from './faults';
 export { type PoolOptions, poolDefaults, poolLimits } from './options';
 export type { Identity } from './system';
 
+/** An embedded pool and its port. */
 export class Pool {
   private readonly system: System;
   private served = false;

@@ -4,7 +4,7 @@ import type { PoolOptions } from './options';
 /** How a hop can be broken: it refuses connections, it swallows everything, or another one has taken its place. */
 export type Breakage = 'refuse' | 'silent' | 'stale-route';
 
-/** One intermediate hop. */
+/** One intermediate hop. `repair` is when it restores itself. */
 export interface Hop {
   readonly name: string;
   condition: 'up' | Breakage;

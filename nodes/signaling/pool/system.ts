@@ -23,7 +23,9 @@ export class System {
   readonly foci = new Map<string, Focus>();
   /** Conferences that we serve, by URI. */
   readonly lines = new Map<string, Line>();
+  /** Nothing happens any more. */
   closed = false;
+  /** Whose port was taken. */
   identity: Identity = { uri: 'sip:nobody@pool.example' };
 
   constructor(options: Partial<PoolOptions>, clock: Clock) {
@@ -51,11 +53,13 @@ export class System {
     if (line) line.conferenceOver = true;
   }
 
+  /** A front end dies, with all Focuses and MCUs on it. */
   kill(frontEnd: FrontEnd): void {
     this.frontEnds.kill(frontEnd);
     for (const focus of this.foci.values()) focus.frontEndDied(frontEnd);
   }
 
+  /** A front end is up again. What has moved away stays where it is. */
   restore(frontEnd: FrontEnd): void {
     this.frontEnds.restore(frontEnd);
     for (const focus of this.foci.values()) focus.frontEndRestored();
@@ -84,6 +88,6 @@ export class System {
     for (const line of this.lines.values()) line.close();
     this.lines.clear();
     this.foci.clear();
-    this.agenda.clear();
+    this.agenda.close();
   }
 }

@@ -28,6 +28,8 @@ const supported = ['ms-dialog-route-set-update'];
 const userAgentName = 'conference-recovery';
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
+/** For how long `close` goes on to send them: composing a request takes about 1 ms, and there may be thousands. */
+const farewellSendingMs = 300;
 
 /** Answers the request being received. */
 export type Reply = (status: number, headers?: string[], body?: Body) => void;
@@ -57,7 +59,8 @@ export class UserAgent implements ExchangeHost {
   /** Exchanges with a living transaction, by branch and method (RFC 3261, 17.1.3). */
   private readonly transactions = new Map<string, Exchange>();
   private onIdle: (() => void) | null = null;
-  private closed = false;
+  /** Set by `close`: until when requests are still sent. */
+  private closingAt: number | null = null;
 
   constructor(
     /** Who we are: the URI in From. */
@@ -99,8 +102,8 @@ export class UserAgent implements ExchangeHost {
 
   /** Waits a moment for what is still under way, then closes the connection. */
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.closingAt !== null) return;
+    this.closingAt = this.clock.now() + farewellSendingMs;
     if (this.flow.local && this.exchanges.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.clock.after(farewellMs, resolve);
@@ -120,7 +123,8 @@ export class UserAgent implements ExchangeHost {
 
   whenReady(done: (error?: FlowError) => void): void {
     const whenLoaded = (): void => {
-      if (this.closed && !this.flow.local) done(new FlowError('the port is closed', false));
+      const tooLate = this.closingAt !== null && (!this.flow.local || this.clock.now() > this.closingAt);
+      if (tooLate) done(new FlowError('the port is closed', false));
       else this.flow.whenUp(done);
     };
     if (this.library) {

@@ -1,0 +1,23 @@
+/**
+ * Mocha's spec reporter, and at the end what was skipped, so that nobody takes silence for success. With TEST_COUNTS set,
+ * the counts are added to that file as a line `passed failed skipped`.
+ */
+const { appendFileSync } = require('node:fs');
+const { Spec } = require('mocha').reporters;
+
+module.exports = class Reporter extends Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    const skipped = [];
+    runner.on('pending', (test) => skipped.push(test.fullTitle()));
+    runner.once('end', () => {
+      if (skipped.length > 0) {
+        console.log(`Skipped, for the reasons printed above:\n${skipped.map((title) => `  - ${title}`).join('\n')}\n`);
+      }
+      if (process.env.TEST_COUNTS) {
+        const { passes, failures } = this.stats;
+        appendFileSync(process.env.TEST_COUNTS, `${passes} ${failures} ${skipped.length}\n`);
+      }
+    });
+  }
+};
