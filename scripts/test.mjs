@@ -1,6 +1,6 @@
 /**
  * `npm test`: every test that this machine can run. Says first which outside servers are missing and how to get them, and
- * last how many passed. Arguments go to mocha, for instance the files to run.
+ * last how many passed. Arguments are the test files to run, all by default.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -40,7 +40,8 @@ for (const { program, packages, tests } of outside) {
 
 const folder = mkdtempSync(join(tmpdir(), 'conference-recovery-test-'));
 const counts = process.env.TEST_COUNTS ?? join(folder, 'counts');
-const mocha = spawnSync(process.execPath, ['node_modules/mocha/bin/mocha.js', ...process.argv.slice(2)], {
+const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/**/*.spec.ts'];
+const mocha = spawnSync(process.execPath, ['node_modules/mocha/bin/mocha.js', ...files], {
   stdio: 'inherit',
   env: { ...process.env, TEST_COUNTS: counts },
 });

@@ -581,16 +581,21 @@ function close(
   cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due');
   tellMcus(draft, { input: 'terminated' });
   enter(draft, 'Disconnecting', reason, because);
-  failAll(draft, ({ operation }) =>
-    operationFailure('SessionTerminated', `The conference session ended before ${operation} was answered.`, {
-      safeToReplay: idempotent(operation),
-    }),
-  );
+  for (const operation of Object.values(state.operations)) {
+    if (reason === 'ConferenceEnded' && operation.operation === 'end-conference') completeOperation(draft, operation);
+    else failOperation(draft, operation, cutShort(operation));
+  }
   if (joining) fail(draft, 'join', joining.id, joinError);
   // Behind a broken route the Focus still holds our dialog, and a BYE may get through; a Focus that failed over does not.
   draft.effects.push({ effect: 'leave', dialog, silently: modeOf(phase) === 'rejoining' });
   if (shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
+}
+
+function cutShort({ operation }: Operation): RecoveryError {
+  return operationFailure('SessionTerminated', `The conference session ended before ${operation} was answered.`, {
+    safeToReplay: idempotent(operation),
+  });
 }
 
 function finish(draft: Draft): void {

@@ -134,7 +134,12 @@ export type SignalingEvent =
   | { event: 'mcu-report'; dialog: number; mcu: string; report: McuReport }
   | { event: 'call-accepted'; callId: string; mcu: string }
   | { event: 'call-failed'; callId: string; mcu: string; outcome: Outcome }
-  | { event: 'call-ended'; callId: string; mcu: string; reason: Extract<CallReason, 'HungUp' | 'RemoteHungUp' | 'MediaEnded'> }
+  | {
+      event: 'call-ended';
+      callId: string;
+      mcu: string;
+      reason: Extract<CallReason, 'HungUp' | 'RemoteHungUp' | 'MediaEnded'>;
+    }
   | { event: 'media'; callId: string; mcu: string; flowing: boolean; lastPacketAt: number | null; packets: number }
   | { event: 'text'; mcu: string; from: string; text: string }
   /** A message from the server that could not be read (not XML, cut short, …); the dialog goes on. */

@@ -42,6 +42,8 @@ const cases: { [type: string]: DialogCase } = {
     },
     wrong: [
       ['frontEnds', '0'],
+      ['frontEnds', '1001'],
+      ['hops', '0'],
       ['hops', '-1'],
       ['seed', 'x'],
       ['latency', '-10'],
@@ -114,7 +116,7 @@ const cases: { [type: string]: DialogCase } = {
       ...wrongConferences,
       ['missedHeartbeats', '0', { preset: 'custom' }],
       ['failoverWindow', '-32', { preset: 'custom' }],
-      ['probeInterval', '0'],
+      ['probeInterval', '0', { preset: 'custom' }],
     ],
     hasAdvanced: true,
   },
@@ -269,7 +271,8 @@ describe('editor', function () {
         }
         for (const input of await dialog.form.locator('.form-row input, .form-row select').all()) {
           const id = await input.getAttribute('id');
-          const named = (await input.getAttribute('aria-label')) ?? (await dialog.form.locator(`label[for="${id}"]`).count());
+          const named =
+            (await input.getAttribute('aria-label')) ?? (await dialog.form.locator(`label[for="${id}"]`).count());
           assert.ok(named, `name of ${id}`);
         }
         await dialog.cancel();
@@ -286,7 +289,8 @@ describe('editor', function () {
 
         await editor.evaluate(`void (RED.nodes.node('${type}').changed = false)`);
         dialog = await editor.edit(type);
-        for (const [property, value] of Object.entries(values)) assert.equal(await dialog.read(property), value, property);
+        for (const [property, value] of Object.entries(values))
+          assert.equal(await dialog.read(property), value, property);
         await dialog.done();
         assert.deepEqual(await editor.node(type), saved);
         assert.ok(!(await editor.evaluate(`RED.nodes.node('${type}').changed`)), 'opening and saving changes nothing');
@@ -403,5 +407,4 @@ describe('editor', function () {
       assert.deepEqual(problems, []);
     });
   }
-
 });

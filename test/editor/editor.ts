@@ -89,7 +89,9 @@ export class Editor {
     const dialog = new Dialog(this.page, isConfig);
     await dialog.form.waitFor();
     // The tray slides in: it must have come to rest before anything is clicked.
-    await dialog.tray.evaluate((tray) => Promise.all(tray.getAnimations({ subtree: true }).map(({ finished }) => finished)));
+    await dialog.tray.evaluate((tray) =>
+      Promise.all(tray.getAnimations({ subtree: true }).map(({ finished }) => finished)),
+    );
     return dialog;
   }
 
@@ -121,7 +123,8 @@ export class Dialog {
   /** Enters a value, after unfolding *Advanced* when the field is in there. */
   async fill(property: string, value: string | boolean): Promise<void> {
     const field = this.field(property);
-    if (!(await field.isVisible()) && (await this.toggle.getAttribute('aria-expanded')) === 'false') await this.toggle.click();
+    if (!(await field.isVisible()) && (await this.toggle.getAttribute('aria-expanded')) === 'false')
+      await this.toggle.click();
     if (typeof value === 'boolean') await field.setChecked(value);
     else if (await field.evaluate((element) => element.nodeName === 'SELECT')) await field.selectOption(value);
     else {

@@ -12,7 +12,9 @@ function termsOf(html: string): Set<string> {
 }
 
 const messages = readFileSync(join(packageRoot, 'nodes/recovery/messages.ts'), 'utf8');
-const events = new Set([...messages.matchAll(/^ {2}event: (.+);$/gm)].flatMap(([, names]) => (names ?? '').match(/[\w-]+/g) ?? []));
+const events = new Set(
+  [...messages.matchAll(/^ {2}event: (.+);$/gm)].flatMap(([, names]) => (names ?? '').match(/[\w-]+/g) ?? []),
+);
 
 describe('help', () => {
   const allTerms = new Set<string>();

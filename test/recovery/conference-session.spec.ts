@@ -197,6 +197,21 @@ describe('conference session', () => {
       });
     }
 
+    it('ORD-3 ending the conference completes, though the news of the end comes before the answer', () => {
+      const session = connected();
+      session.give(operation('end-1', 'end-conference'));
+      session.give(operation('lock-1'));
+      const { messages } = session.give({ event: 'ended', dialog: 1, cause: 'conference-ended' });
+      assert.deepEqual(
+        only(messages, 'operation-completed').map(({ operationId }) => operationId),
+        ['end-1'],
+      );
+      assert.deepEqual(
+        only(messages, 'operation-failed').map(({ operationId }) => operationId),
+        ['lock-1'],
+      );
+    });
+
     it('ST-11 closing is waited for, 5 s at most', () => {
       const session = connected();
       session.give(terminate);
@@ -723,7 +738,11 @@ describe('conference session', () => {
 
     it('asks for a fresh roster once, when a document is missing', () => {
       const session = connected();
-      const gap = { event: 'document', dialog: 1, document: { state: 'partial', version: 5, users: [] } } as const;
+      const gap: ConferenceSessionInput = {
+        event: 'document',
+        dialog: 1,
+        document: { state: 'partial', version: 5, users: [] },
+      };
       assert.equal(effectsOf(session.give(gap).effects, 'refresh-roster').length, 1);
       assert.equal(effectsOf(session.give(gap).effects, 'refresh-roster').length, 0);
       const { messages } = session.give({ event: 'document', dialog: 1, document: full(6, user('ada')) });

@@ -31,7 +31,7 @@ export interface ExchangeHost {
   /** Calls back when requests can be sent. */
   whenReady(done: (error?: FlowError) => void): void;
   compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage;
-  /** Starts a client transaction; its responses come back through `ExchangeHost.track`. */
+  /** Sends a request in a client transaction, whose responses go to `Exchange.receive`. */
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction;
   cancel(invitation: OutgoingRequestMessage, dialog: Dialog): void;
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void;

@@ -28,8 +28,10 @@ const supported = ['ms-dialog-route-set-update'];
 const userAgentName = 'conference-recovery';
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
-/** For how long `close` goes on to send them: composing a request takes about 1 ms, and there may be thousands. */
-const farewellSendingMs = 300;
+/** For how long `close` goes on to write and read them: each takes about 1 ms, and there may be thousands. */
+const farewellWorkMs = 300;
+/** Parsed URIs that are kept: parsing is most of the cost of a request, and a dialog's URIs hardly ever change. */
+const mostUris = 10_000;
 
 /** Answers the request being received. */
 export type Reply = (status: number, headers?: string[], body?: Body) => void;
@@ -53,13 +55,14 @@ export class UserAgent implements ExchangeHost {
   private library: SipLibrary | null = null;
   private loggers: LoggerFactory | null = null;
   private readonly transport: Transport;
+  private readonly uris = new Map<string, URI>();
   private readonly usages = new Map<string, Usage>();
   /** Exchanges whose answer somebody waits for. */
   private readonly exchanges = new Set<Exchange>();
   /** Exchanges with a living transaction, by branch and method (RFC 3261, 17.1.3). */
   private readonly transactions = new Map<string, Exchange>();
   private onIdle: (() => void) | null = null;
-  /** Set by `close`: until when requests are still sent. */
+  /** Set by `close`: until when messages are still written and read. */
   private closingAt: number | null = null;
 
   constructor(
@@ -103,7 +106,7 @@ export class UserAgent implements ExchangeHost {
   /** Waits a moment for what is still under way, then closes the connection. */
   async close(): Promise<void> {
     if (this.closingAt !== null) return;
-    this.closingAt = this.clock.now() + farewellSendingMs;
+    this.closingAt = this.clock.now() + farewellWorkMs;
     if (this.flow.local && this.exchanges.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.clock.after(farewellMs, resolve);
@@ -123,8 +126,8 @@ export class UserAgent implements ExchangeHost {
 
   whenReady(done: (error?: FlowError) => void): void {
     const whenLoaded = (): void => {
-      const tooLate = this.closingAt !== null && (!this.flow.local || this.clock.now() > this.closingAt);
-      if (tooLate) done(new FlowError('the port is closed', false));
+      if (this.tooLate || (this.closingAt !== null && !this.flow.local))
+        done(new FlowError('the port is closed', false));
       else this.flow.whenUp(done);
     };
     if (this.library) {
@@ -246,8 +249,10 @@ export class UserAgent implements ExchangeHost {
   }
 
   private parseUri(text: string): URI {
-    const uri = this.loaded().Grammar.URIParse(text);
+    const uri = this.uris.get(text) ?? this.loaded().Grammar.URIParse(text);
     if (!uri) throw new Error(`"${text}" is not a SIP URI`);
+    if (this.uris.size >= mostUris) this.uris.clear();
+    this.uris.set(text, uri);
     return uri;
   }
 
@@ -261,7 +266,12 @@ export class UserAgent implements ExchangeHost {
     this.listener.down(message);
   }
 
+  private get tooLate(): boolean {
+    return this.closingAt !== null && this.clock.now() > this.closingAt;
+  }
+
   private receive(text: string): void {
+    if (this.tooLate) return;
     try {
       const message = this.parse(text);
       if (message instanceof this.loaded().IncomingResponseMessage) this.receiveResponse(message);
@@ -325,7 +335,7 @@ export class UserAgent implements ExchangeHost {
 
   private write(message: string): void {
     this.flow.send(message).catch(() => {
-      // The connection went down: who waits for this will hear of that, or ask again.
+      // The connection is down: who waits for this will hear of that, or ask again.
     });
   }
 }
