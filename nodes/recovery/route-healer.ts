@@ -430,13 +430,22 @@ function tellRecovering(healing: Healing): void {
 
 function tellRouteStatus(healing: Healing, status: 'Recovering' | 'Healthy'): void {
   const { attempt: attempts, incident } = healing.state;
-  healing.tell(status === 'Healthy' ? 'info' : 'warning', {
-    event: 'route-status-changed',
-    status,
-    recoveryMode: healing.settings.mode,
-    attempts,
-    elapsedMs: healing.now - (incident?.startedAt ?? healing.now),
-  });
+  healing.tell(
+    status === 'Healthy' ? 'info' : 'warning',
+    {
+      event: 'route-status-changed',
+      status,
+      recoveryMode: healing.settings.mode,
+      attempts,
+      elapsedMs: healing.now - (incident?.startedAt ?? healing.now),
+    },
+    status === 'Healthy' ? outageOnceHealed(healing) : undefined,
+  );
+}
+
+/** The session's own fact closes an outage that it had shown; a silent one ends here (contract, rule 7). */
+function outageOnceHealed({ state }: Healing): { id: string | null; active: boolean } {
+  return { id: state.incident?.id ?? null, active: state.session === 'Reconnecting' };
 }
 
 function tellAttempted(
@@ -445,13 +454,18 @@ function tellAttempted(
   status: number | null,
   nextAt: number | null,
 ): void {
-  healing.tell(outcome === 'healed' || outcome === 'healed-by-peer' ? 'info' : 'warning', {
-    event: 'heal-attempted',
-    attempt: healing.state.attempt,
-    outcome,
-    status,
-    nextAttemptAt: nextAt === null ? null : instant(nextAt),
-  });
+  const isHealed = outcome === 'healed' || outcome === 'healed-by-peer';
+  healing.tell(
+    isHealed ? 'info' : 'warning',
+    {
+      event: 'heal-attempted',
+      attempt: healing.state.attempt,
+      outcome,
+      status,
+      nextAttemptAt: nextAt === null ? null : instant(nextAt),
+    },
+    isHealed ? outageOnceHealed(healing) : undefined,
+  );
 }
 
 // --------------------------------------------------------------------------------------------------------------- input

@@ -216,7 +216,7 @@ describe('editor', function () {
     const icons = new Set<string>();
     for (const type of paletteTypes) {
       const entry = editor.page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
-      assert.match(await entry.locator('.red-ui-palette-label').innerText(), /^\w[\w\s-]+$/, type);
+      assert.match((await entry.locator('.red-ui-palette-label').textContent()) ?? '', /^[\w\s-]{8,}$/, type);
       const background = await entry.locator('.red-ui-palette-icon').evaluate((icon) => icon.style.backgroundImage);
       const icon = /url\("?([^")]+)/.exec(background)?.[1] ?? '';
       assert.match(icon, new RegExp(`/${type}\\.svg$`));
@@ -298,6 +298,7 @@ describe('editor', function () {
 
       it('takes environment variables for what is typed in', async () => {
         const dialog = await editor.edit(type);
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how Node-RED writes environment variables.
         await dialog.fill(type === 'conference-endpoint' ? 'frontEnds' : 'conference', '${FROM_ENVIRONMENT}');
         await dialog.done();
         assert.ok((await editor.node(type)).valid);

@@ -63,6 +63,23 @@ describe('route healer: silent repair', () => {
     ]);
   });
 
+  it('closes the outage of a silent repair; one that the session has shown, the session closes', () => {
+    const silently = listening();
+    breaks(silently);
+    const openness = (messages: Message[]) =>
+      messages.map((message) => ('active' in message ? [message.incident, message.active] : []));
+    assert.deepEqual(openness(healed(silently, 1)), [
+      ['outage-1', false],
+      ['outage-1', false],
+    ]);
+    const shown = recovering();
+    shown.pass(untilNextAttempt(shown));
+    assert.deepEqual(openness(healed(shown, 2)), [
+      ['outage-1', true],
+      ['outage-1', true],
+    ]);
+  });
+
   it('HOP-4 a silent repair reports one Healthy and no Recovering', () => {
     const healer = listening();
     breaks(healer);

@@ -25,6 +25,18 @@ export interface NodeRedOptions {
   settings?: object;
   /** How long the start may take, in milliseconds. Default 30 s. */
   timeoutMs?: number;
+  /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
+  observe?: boolean;
+}
+
+/** A message that has left a node: once, however many wires it took. */
+export interface SentMessage {
+  nodeId: string;
+  type: string;
+  port: number;
+  topic?: string;
+  /** As JSON carries it. */
+  payload: unknown;
 }
 
 export interface NodeRedProcess {
@@ -33,6 +45,15 @@ export interface NodeRedProcess {
   userDir: string;
   /** Everything that it has printed. */
   log(): string;
+  /** With `observe`: everything that has left the nodes, oldest first. */
+  messages: readonly SentMessage[];
+  /** With `observe`: the first message from position `since` (default 0) on that matches, be it past or to come. */
+  waitFor(
+    matches: (message: SentMessage) => boolean,
+    options?: { since?: number; withinMs?: number },
+  ): Promise<SentMessage>;
+  /** With `observe`: hands a node a message, as an inject node wired to it would. */
+  ask(nodeId: string, payload: unknown): void;
   /** Ends it, and waits until it has. A `SIGKILL` stands for a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -49,11 +70,18 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     writeFileSync(join(userDir, 'flows.json'), JSON.stringify(options.flows ?? []));
   }
   const settings = { ...quietSettings, uiPort: port, ...options.settings };
-  writeFileSync(join(userDir, 'settings.js'), `module.exports = ${JSON.stringify(settings, null, 2)};\n`);
+  const bridge = options.observe
+    ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${JSON.stringify(nodeRed)});\n`
+    : '';
+  writeFileSync(join(userDir, 'settings.js'), `${bridge}module.exports = ${JSON.stringify(settings, null, 2)};\n`);
 
-  const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], { cwd: userDir });
+  const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], {
+    cwd: userDir,
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.observe ? (['ipc'] as const) : [])],
+  });
   let log = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (log += chunk));
+  const observer = new Observer(child);
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     await end(child, signal);
     if (!options.userDir) rmSync(userDir, { recursive: true, force: true });
@@ -68,7 +96,47 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     }
     await sleep(20);
   }
-  return { url: `http://127.0.0.1:${port}`, userDir, log: () => log, stop };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    userDir,
+    log: () => log,
+    messages: observer.messages,
+    waitFor: (matches, { since = 0, withinMs = 10_000 } = {}) => observer.waitFor(matches, since, withinMs),
+    ask: (nodeId, payload) => void child.send({ nodeId, payload }),
+    stop,
+  };
+}
+
+/** Our side of the bridge: collects what leaves the nodes of a process. */
+class Observer {
+  readonly messages: SentMessage[] = [];
+  private readonly watchers = new Set<(message: SentMessage) => void>();
+
+  constructor(child: ChildProcess) {
+    child.on('message', (message) => {
+      this.messages.push(message as SentMessage);
+      for (const watch of this.watchers) watch(message as SentMessage);
+    });
+  }
+
+  waitFor(matches: (message: SentMessage) => boolean, since: number, withinMs: number): Promise<SentMessage> {
+    const past = this.messages.slice(since).find(matches);
+    if (past) return Promise.resolve(past);
+    return new Promise((found, missed) => {
+      const impatience = setTimeout(() => {
+        this.watchers.delete(watch);
+        const heard = this.messages.slice(since).map(({ type, payload }) => `${type}: ${JSON.stringify(payload)}`);
+        missed(new Error(`not seen within ${withinMs} ms, but:\n${heard.join('\n')}`));
+      }, withinMs);
+      const watch = (message: SentMessage): void => {
+        if (!matches(message)) return;
+        clearTimeout(impatience);
+        this.watchers.delete(watch);
+        found(message);
+      };
+      this.watchers.add(watch);
+    });
+  }
 }
 
 /** Nothing that asks, phones home or reaches out. */
@@ -88,10 +156,22 @@ function install(userDir: string, how: 'link' | 'tarball'): void {
   rmSync(target, { recursive: true, force: true });
   if (how === 'link') return link(packageRoot, target);
   mkdirSync(target, { recursive: true });
-  execFileSync('tar', ['--extract', '--gzip', '--strip-components=1', '--file', pack(userDir), '--directory', target]);
+  execFileSync('tar', ['--extract', '--gzip', '--strip-components=1', '--file', packed(), '--directory', target]);
   for (const dependency of Object.keys(dependencies)) {
     link(join(packageRoot, 'node_modules', dependency), join(target, 'node_modules', dependency));
   }
+}
+
+let tarball: string | undefined;
+
+/** The tarball that would be published, made once per test run, which also removes it. Returns its path. */
+export function packed(): string {
+  if (!tarball) {
+    const folder = mkdtempSync(join(tmpdir(), 'conference-recovery-'));
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    tarball = pack(folder);
+  }
+  return tarball;
 }
 
 /** The tarball that would be published, made in `folder` from the present `dist/`. Returns its path. */

@@ -44,6 +44,9 @@ export interface ParticipationHost {
   healed(): void;
 }
 
+/** Purposes of `conf-uris` that name no MCU (RFC 4575, 5.3.1). */
+const otherPurposes: ReadonlySet<string> = new Set(['participation', 'streaming', 'event', 'recording', 'web-page']);
+
 /** Joining, joined or gone: each `join` makes a new one. */
 export class Participation implements Usage {
   readonly dialog: Dialog;
@@ -215,10 +218,11 @@ export class Participation implements Usage {
     }
   }
 
-  /** An MCU that `conf-uris` names can be called; on a server without them nothing is said of MCUs. */
+  /** An MCU that `conf-uris` names can be called; on a server that names none there nothing is said of MCUs. */
   private mcuReports(): McuReports {
-    if (!this.conferenceUris) return null;
-    return Object.fromEntries(this.conferenceUris.map(({ purpose }) => [this.host.mcuOf(purpose), 'active']));
+    const named = this.conferenceUris?.filter(({ purpose }) => !otherPurposes.has(purpose)) ?? [];
+    if (named.length === 0) return null;
+    return Object.fromEntries(named.map(({ purpose }) => [this.host.mcuOf(purpose), 'active']));
   }
 
   private conferenceEnded(): void {
@@ -231,6 +235,8 @@ export class Participation implements Usage {
   private subscriptionLost(reason: string): void {
     // Ended before it had brought anything: a server without rosters has its own ways to say so.
     if (this.phase === 'entering') return this.joined(null);
+    // To us, who take part, `noresource` says that there is no conference any more (RFC 6665, 4.1.3).
+    if (reason === 'noresource') return this.conferenceEnded();
     if (!this.conferenceOver) this.host.tell(this, { event: 'subscription-lost', dialog: this.number, reason });
   }
 

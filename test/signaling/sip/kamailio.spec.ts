@@ -296,8 +296,7 @@ describe('SIP over TCP, with real peers', function () {
         documents: true,
         operation: { name: 'lock', arguments: {} },
         healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-        // Calls have no media yet, which the contract asks for.
-        call: null,
+        call: { mcu: 'audio-video', media: ['audio'], watched: false },
         text: { mcu: 'chat' },
       },
       patienceMs: 500,

@@ -147,6 +147,13 @@ describe('SIP over TCP, with a scripted Focus', function () {
     assert.equal((await alice.next('document')).document.version, 0);
   });
 
+  it('takes a subscription that ends for want of a resource for the end of the conference', async () => {
+    await join();
+    notify('', ['Subscription-State: terminated;reason=noresource']);
+    assert.equal((await alice.next('ended')).cause, 'conference-ended');
+    assert.equal(alice.count('subscription-lost'), 0);
+  });
+
   it('joins without a roster when the subscription is ended before it began', async () => {
     alice.perform({ effect: 'join', dialog: 1, rejoin: false });
     subscribe = await focus.next('SUBSCRIBE');
