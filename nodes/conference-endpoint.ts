@@ -6,8 +6,8 @@ import { Endpoint } from './signaling/endpoint';
 import { Pool, poolDefaults } from './signaling/pool/pool';
 import { SipPort } from './signaling/sip/sip-port';
 
-/** Who we are in an embedded pool when the dialog does not say. */
-const poolIdentity = 'sip:node-red@pool.example';
+/** Who we are in an embedded pool. */
+const poolIdentity = { uri: 'sip:node-red@pool.example', displayName: 'Node-RED' };
 
 function poolEndpoint(config: NodeConfig): Endpoint {
   const participants = textOf(config, 'participants', poolDefaults.participants.join(','));
@@ -28,9 +28,7 @@ function poolEndpoint(config: NodeConfig): Endpoint {
     },
     systemClock,
   );
-  const uri = textOf(config, 'uri', poolIdentity);
-  const displayName = textOf(config, 'displayName');
-  return new Endpoint(pool.port(displayName ? { uri, displayName } : { uri }), pool);
+  return new Endpoint(pool.port(poolIdentity), pool);
 }
 
 function sipEndpoint(config: NodeConfig): Endpoint {

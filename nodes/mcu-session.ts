@@ -33,7 +33,7 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     super(node, {
       source: 'mcu-session',
       conference: textOf(config, 'conference'),
-      alias: textOf(config, 'alias'),
+      alias: '',
       outputs: 5,
       errorOutput: choiceOf(config, 'failedOperations', ['output', 'catch']) === 'output' ? outputs.error : null,
     });
@@ -50,6 +50,10 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
 
   get conference(): string {
     return this.options.conference;
+  }
+
+  override nameOf(conference: string): string {
+    return this.endpoint?.nameOf(conference) ?? super.nameOf(conference);
   }
 
   protected start(conference: string): McuSessionState {

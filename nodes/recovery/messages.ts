@@ -659,5 +659,5 @@ export type Request =
   | ParticipantFaultRequest
   | OwnPlacementRequest;
 
-/** A payload: one fact or request, or a batch of them. */
-export type Payload = Fact | Request | (Fact | Request)[];
+/** A payload: one fact or request, a command as a bare string, or a batch of those. */
+export type Payload = Fact | Request | string | (Fact | Request | string)[];

@@ -3,7 +3,7 @@
  * sends what comes out, and keeps its deadlines. One funnel for errors, one place where messages are made.
  */
 import type { Node, NodeMessage } from 'node-red';
-import { invalidOperation } from '../recovery/errors';
+import { invalidOperation, operationFailure } from '../recovery/errors';
 import { limits } from '../recovery/limits';
 import type { Fact, JsonObject, OperationFailed, RecoveryError, Request, Source } from '../recovery/messages';
 import {
@@ -139,13 +139,22 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const known = this.records.get(conference);
     if (known) return known;
     if (this.records.size >= limits.conferences && !this.forgetOne()) return undefined;
-    const { alias } = this.options;
-    const name = alias && conference === this.options.conference ? levelOf(alias) : conferenceName(conference);
+    const name = this.nameOf(conference);
     const state = this.start(conference);
     state.seq = this.seqFloor;
     const record: ConferenceRecord<State> = { state, name, deadlines: new Map() };
     this.records.set(conference, record);
     return record;
+  }
+
+  /**
+   * Name of a conference in topics: the alias of the dialog, else the one in the topic of the fact that told of it (so that
+   * all nodes call it the same), else what can be read from its URI.
+   */
+  nameOf(conference: string): string {
+    const { alias, conference: own } = this.options;
+    if (alias && conference === own) return levelOf(alias);
+    return nameInTopic(this.current?.message, conference) ?? conferenceName(conference);
   }
 
   private forgetOne(): boolean {
@@ -319,7 +328,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       for (const deadline of own.values()) deadlines.cancel(deadline);
     this.records.clear();
     for (const delivery of this.pending.values()) {
-      delivery.fail(invalidOperation('The node was closed before the operation had completed.'));
+      delivery.fail(operationFailure('EndpointTerminated', 'The node was closed before the operation had completed.'));
       delivery.release();
     }
     this.pending.clear();
@@ -336,6 +345,13 @@ const answers: ReadonlySet<Fact['event']> = new Set([
 /** Facts that answer a request without being the outcome of an operation. */
 function isAnswer({ event }: Fact): boolean {
   return answers.has(event);
+}
+
+function nameInTopic(message: NodeMessage | undefined, conference: string): string | undefined {
+  const { topic, payload } = message ?? {};
+  const told = payload as Partial<Fact> | null | undefined;
+  if (typeof topic !== 'string' || told?.event === undefined || told.conference !== conference) return undefined;
+  return /^conference\/([^/]+)\//.exec(topic)?.[1];
 }
 
 function topicOf(message: Message, name: string): string {

@@ -10,6 +10,8 @@ import type { SignalingPort } from './port';
 /** A conference-session node, as the endpoint sees it. */
 export interface SessionHolder {
   hear(conference: string, event: SignalingEvent): void;
+  /** Name of a conference in topics. */
+  nameOf(conference: string): string;
   /** An MCU session has come late and wants to know how things are. */
   introduce(mcu: McuHolder): void;
   /** An MCU session's operation, to be sent through the Focus. */
@@ -61,6 +63,11 @@ export class Endpoint {
     this.sessions.set(conference, session);
     this.port.attach(conference, (event) => this.route(conference, event));
     return true;
+  }
+
+  /** The name in topics that the session of a conference uses; undefined when nobody serves it. */
+  nameOf(conference: string): string | undefined {
+    return this.sessions.get(conference)?.nameOf(conference);
   }
 
   /** Gives a conference up, and whatever is open of it. */
