@@ -226,7 +226,9 @@ function inputOf(fact: Fact): ConferenceSessionInput | null {
       if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
       return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
     case 'healing-abandoned':
-      return fact.reason === 'horizon' ? { input: 'route-abandoned', dialog } : null;
+      // A dialog that is gone is the detector's business: its verdict on the Focus follows.
+      if (fact.reason === 'dialog-gone') return null;
+      return { input: fact.reason === 'horizon' ? 'route-abandoned' : 'route-unhealed', dialog };
     default:
       return null;
   }

@@ -15,6 +15,7 @@ import { limits } from './limits';
 import type { McuParentInput } from './mcu-session';
 import type {
   ConferenceState,
+  Fact,
   HealingMethod,
   JsonObject,
   Participant,
@@ -124,7 +125,10 @@ export type ConferenceSessionInput =
       attempts: number;
     }
   | { input: 'route-healthy'; dialog: number }
+  /** The healer gives up, and so does the session. */
   | { input: 'route-abandoned'; dialog: number }
+  /** Nobody heals the route (any more). */
+  | { input: 'route-unhealed'; dialog: number }
   | { input: 'deadline'; deadline: string }
   | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' }>;
 
@@ -210,7 +214,8 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'focus-failed-over':  [none,         none,          none,          none,          none,          rejoin,        none,          none,          none],
   'route-recovering':   [none,         none,          loseRoute,     loseRoute,     none,          none,          none,          none,          none],
   'route-healthy':      [none,         none,          none,          resend,        regainRoute,   none,          none,          none,          none],
-  'route-abandoned':    [none,         none,          none,          none,          abandonRoute,  none,          none,          none,          none],
+  'route-abandoned':    [none,         none,          stayOnRoute,   stayOnRoute,   abandonRoute,  none,          none,          none,          none],
+  'route-unhealed':     [none,         none,          stayOnRoute,   stayOnRoute,   failHeld,      none,          none,          none,          none],
   // the conferencing system
   'joined':             [none,         joined,        none,          none,          none,          none,          rejoined,      none,          none],
   'join-failed':        [none,         joinFailed,    none,          none,          none,          none,          rejoinFailed,  none,          none],
@@ -271,8 +276,7 @@ export const conferenceSession = {
     settings: ConferenceSessionSettings,
   ): Step<ConferenceSessionState, ConferenceSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
-    const dialog = 'dialog' in input ? input.dialog : undefined;
-    if (dialog !== undefined && dialog !== state.dialog) return draft;
+    if (speaksOfAnotherDialog(input, state)) return draft;
     const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
       draft: Draft,
       input: ConferenceSessionInput,
@@ -284,13 +288,7 @@ export const conferenceSession = {
   /** The fact that tells policy nodes, after a start, how things are. */
   status(state: ConferenceSessionState, moment: Moment): Step<ConferenceSessionState, never> {
     const next = { ...state };
-    const body = {
-      event: 'session-status' as const,
-      state: shown(state.phase),
-      mode: modeOf(state.phase),
-      restored: false,
-    };
-    return { state: next, messages: [fact(next, 'conference-session', moment, 'info', body)], effects: [] };
+    return { state: next, messages: [statusOf(next, moment)], effects: [] };
   },
 
   /** What an MCU session that comes late has to know. */
@@ -311,6 +309,21 @@ export const conferenceSession = {
   /** Nothing is open: the record may be forgotten when room is needed. */
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
+
+function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
+  const body = {
+    event: 'session-status' as const,
+    state: shown(state.phase),
+    mode: modeOf(state.phase),
+    restored: false,
+  };
+  return fact(state, 'conference-session', moment, 'info', body);
+}
+
+/** Does an input belong to another dialog (contract, rule 8)? A `terminate` is judged by its incident first: `isStale`. */
+function speaksOfAnotherDialog(input: ConferenceSessionInput, { dialog }: ConferenceSessionState): boolean {
+  return 'dialog' in input && kindOf(input) !== 'terminate' && input.dialog !== dialog;
+}
 
 function kindOf(input: ConferenceSessionInput): InputKind {
   if ('event' in input) return input.event;
@@ -502,7 +515,9 @@ function joinTimeout({ settings }: Draft): RecoveryError {
   return timeout(`The join was not answered within ${settings.joinTimeoutMs / 1000} s.`, true);
 }
 
-function cancelJoin(draft: Draft, { operationId }: InputOf<'terminate'>): void {
+function cancelJoin(draft: Draft, input: InputOf<'terminate'>): void {
+  const { operationId } = input;
+  if (isStale(draft, input)) return ignore(draft, input);
   rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
   complete(draft, 'terminate', operationId, draft.moment.now, null);
 }
@@ -529,10 +544,18 @@ function lobbyTimedOut(draft: Draft): void {
 
 function terminate(draft: Draft, input: InputOf<'terminate'>): void {
   const { state, moment } = draft;
-  if (input.incident && input.incident !== state.incident?.id) return ignore(draft, input);
+  if (isStale(draft, input)) return ignore(draft, input);
   state.terminating = [{ id: input.operationId, startedAt: moment.now }];
   const reason = input.reason === 'GaveUp' ? 'GaveUp' : 'TerminateRequested';
   close(draft, reason, { joinError: leftBeforeJoined(), because: input });
+}
+
+/**
+ * Was it decided about an outage that has closed, or about another dialog without an outage? During a re-join the dialog is
+ * newer than any that was told, and the outage is the same.
+ */
+function isStale({ state }: Draft, { incident, dialog }: InputOf<'terminate'>): boolean {
+  return incident ? incident !== state.incident?.id : dialog !== undefined && dialog !== state.dialog;
 }
 
 function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void {
@@ -540,7 +563,7 @@ function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void
 }
 
 function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) return ignore(draft, input);
+  if (isStale(draft, input)) return ignore(draft, input);
   const { operationId } = input;
   const { state, moment } = draft;
   if (state.terminating.length >= limits.operations) {
@@ -555,7 +578,7 @@ function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
 }
 
 function ended(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) ignore(draft, input);
+  if (isStale(draft, input)) ignore(draft, input);
   else complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
@@ -634,8 +657,7 @@ function startOutage(draft: Draft, incident: string | null, level: 'focus' | 'ho
   const { state, moment } = draft;
   state.returnTo = state.phase === 'InLobby' ? 'InLobby' : 'Connected';
   state.attempts = 0;
-  state.incident =
-    incident === null ? mintIncident(state.conference, level, moment.now) : { id: incident, startedAt: moment.now };
+  state.incident = incident === null ? mintIncident(state, level, moment.now) : { id: incident, startedAt: moment.now };
   cancelDeadlines(draft, 'heartbeat-due');
 }
 
@@ -677,8 +699,8 @@ function loseRoute(draft: Draft, { incident, recoveryMode, attempts }: InputOf<'
   const waits = recoveryMode === 'LimitedRetry';
   for (const operation of Object.values(draft.state.operations)) {
     const { met } = operation;
-    if (met && waits) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
-    else if (met) failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
+    if (waits && isHeld(operation)) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    else if (met) failAsMet(draft, operation, met);
     else failOperation(draft, operation, interrupted(operation));
   }
 }
@@ -700,7 +722,7 @@ function regainRoute(draft: Draft, input: InputOf<'route-healthy'>): void {
 /** A silent repair, or the end of the outage: what was held is sent again. */
 function resend(draft: Draft, _: InputOf<'route-healthy'>): void {
   for (const operation of Object.values(draft.state.operations)) {
-    if (!operation.met || (operation.met.kind === 'refused' && operation.met.status === 481)) continue;
+    if (!isHeld(operation)) continue;
     draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
     send(draft, { ...operation, met: null, sends: operation.sends + 1 });
   }
@@ -708,6 +730,23 @@ function resend(draft: Draft, _: InputOf<'route-healthy'>): void {
 
 function abandonRoute(draft: Draft): void {
   close(draft, 'RouteAbandoned', { joinError: leftBeforeJoined() });
+}
+
+/**
+ * The silent repair was given up, or there is none (RouteSetRecoveryMode None): nobody saw a state change, and there will
+ * be none (O25). Whoever holds an outage open for this route hears that the session knows of none, so that the next
+ * failure is a new one.
+ */
+function stayOnRoute(draft: Draft): void {
+  failHeld(draft);
+  draft.messages.push(statusOf(draft.state, draft.moment));
+}
+
+/** What waits for the route waits in vain. */
+function failHeld(draft: Draft): void {
+  for (const operation of Object.values(draft.state.operations)) {
+    if (isHeld(operation)) failAsMet(draft, operation, operation.met);
+  }
 }
 
 function heal(draft: Draft, { attempt, method }: InputOf<'heal'>): void {
@@ -797,12 +836,16 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const { outcome } = input;
   if (outcome.kind === 'ok') return completeOperation(draft, operation, outcome.result);
   const treatment = settings.signalsWired ? treatmentOf(operation, outcome) : 'fail';
-  if (treatment === 'fail') {
-    return failOperation(draft, operation, failureOf(outcome, operation.operation, idempotent(operation.operation)));
-  }
+  if (treatment === 'fail') return failAsMet(draft, operation, outcome);
   state.operations = { ...state.operations, [operation.id]: { ...operation, met: outcome } };
   const at = draft.moment.now + settings.operationTimeoutMs;
   draft.effects.push({ effect: 'set-deadline', deadline: holdOf(operation), at });
+}
+
+/** Does it wait for the route? What was answered 481 waits for the verdict on the Focus instead. */
+function isHeld(operation: Operation): operation is Operation & { met: NonNullable<Operation['met']> } {
+  const { met } = operation;
+  return met !== null && !(met.kind === 'refused' && met.status === 481);
 }
 
 function holdOf({ id }: Operation): string {
@@ -812,8 +855,7 @@ function holdOf({ id }: Operation): string {
 /** Neither repair nor verdict came. */
 function stopHolding(draft: Draft, { deadline }: InputOf<'hold-expired'>): void {
   const operation = draft.state.operations[deadline.slice('hold-expired:'.length)];
-  if (!operation?.met) return;
-  failOperation(draft, operation, failureOf(operation.met, operation.operation, idempotent(operation.operation)));
+  if (operation?.met) failAsMet(draft, operation, operation.met);
 }
 
 function failAll(draft: Draft, error: (operation: Operation) => RecoveryError): void {
@@ -845,6 +887,10 @@ function failOperation(draft: Draft, operation: Operation, error: RecoveryError)
     mcu,
     input: { input: 'failed', operation: operation.operation, operationId, error },
   });
+}
+
+function failAsMet(draft: Draft, operation: Operation, met: NonNullable<Operation['met']>): void {
+  failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
 }
 
 function refuse(draft: Draft, input: InputOf<'operation'>, error: RecoveryError): void {

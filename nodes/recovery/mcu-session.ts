@@ -456,7 +456,7 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
-    : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
+    : mintIncident(draft.state, draft.state.mcu, draft.moment.now);
   loseCall(draft);
   enter(draft, 'Retrying', 'McuFailover');
   const latest = verdict.evidence.at(-1)?.seq ?? 0;
