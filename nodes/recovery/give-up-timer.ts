@@ -421,6 +421,7 @@ function tellArmed(timer: Timer): void {
 
 /** `at`: when the criteria began to hold. */
 function giveUp(timer: Timer, criteria: Criteria, at: number): void {
+  setClockGoing(timer);
   const { state, now, before } = timer;
   const { dialog, incident } = state;
   const { criterion, explanation } = decisionBy(criteria, state, { at, now, before });
