@@ -27,7 +27,7 @@ import {
   type PolicyState,
   takesPart,
 } from './policy';
-import { type Incident, instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
+import { instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
 
 /** What a user decides about healing (HEAL-2). */
 export interface RouteHealerSettings {
@@ -406,11 +406,6 @@ function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | S
   });
 }
 
-/** The outage that is being healed; there is one in every phase but `idle`. */
-function outageOf({ state }: Healing): Incident {
-  return state.incident as Incident;
-}
-
 function startHorizon(healing: Healing): void {
   const { mode, horizonMs } = healing.settings;
   if (mode === 'LimitedRetry') healing.schedule('horizon', healing.now + horizonMs);
@@ -430,12 +425,12 @@ function rememberSilentRepair(healing: Healing): void {
 }
 
 function sendHeal(healing: Healing): void {
-  const { dialog, attempt: previous } = healing.state;
+  const { dialog, incident, attempt: previous } = healing.state;
   const { method, attemptTimeoutMs } = healing.settings;
   healing.change({ attempt: previous + 1 });
   healing.cancel('attempt');
   healing.schedule('answer', healing.now + attemptTimeoutMs);
-  healing.ask({ command: 'heal', dialog, attempt: previous + 1, method, incident: outageOf(healing).id });
+  healing.ask({ command: 'heal', dialog, attempt: previous + 1, method, incident: incident?.id ?? null });
 }
 
 /** The instant within a wait from now that chance chooses (ms since 1970). */
@@ -477,7 +472,7 @@ function tellRecovering(healing: Healing): void {
 }
 
 function tellRouteStatus(healing: Healing, status: 'Recovering' | 'Healthy'): void {
-  const { attempt: attempts } = healing.state;
+  const { attempt: attempts, incident } = healing.state;
   healing.tell(
     status === 'Healthy' ? 'info' : 'warning',
     {
@@ -485,15 +480,15 @@ function tellRouteStatus(healing: Healing, status: 'Recovering' | 'Healthy'): vo
       status,
       recoveryMode: healing.settings.mode,
       attempts,
-      elapsedMs: healing.now - outageOf(healing).startedAt,
+      elapsedMs: healing.now - (incident?.startedAt ?? healing.now),
     },
     status === 'Healthy' ? outageOnceHealed(healing) : undefined,
   );
 }
 
 /** The session's own fact closes an outage that it had shown; a silent one ends here (contract, rule 7). */
-function outageOnceHealed(healing: Healing): { id: string; active: boolean } {
-  return { id: outageOf(healing).id, active: healing.state.session === 'Reconnecting' };
+function outageOnceHealed({ state }: Healing): { id: string | null; active: boolean } {
+  return { id: state.incident?.id ?? null, active: state.session === 'Reconnecting' };
 }
 
 function tellAttempted(
@@ -540,8 +535,11 @@ const whenDue = {
 function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
   const { level, phase, incident, active } = verdict;
   if (level !== 'hop' || !concerns(healing.state, verdict)) return;
-  if (!active) healing.change({ closedIncident: incident });
-  else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
+  if (!active) {
+    // Whoever goes on with a repair speaks of an outage no more that is over.
+    const ours = incident !== null && incident === healing.state.incident?.id;
+    healing.change({ closedIncident: incident, ...(ours && { incident: null }) });
+  } else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
     run(healing, 'broken', verdict);
   }
 }

@@ -114,6 +114,9 @@ const brokenFacts: object[] = [
   { event: 'signal', signal: 'response', status: 503, purpose: 'heal', attempt: 1, retryAfterMs: 1e300 },
   { event: 'route-status-changed', status: 'Recovering', recoveryMode: 'MaximumRetry', attempts: 'many' },
   { event: 'heal-attempted', outcome: 'refused', attempt: 'first' },
+  { event: 'roster-changed', left: 'everybody', total: 0 },
+  { event: 'operation-failed', operation: 'lock', error: { name: 'OperationFailureException', code: 'Aborted' } },
+  { event: 'operation-failed', operation: 'lock', error: null },
 ];
 
 describe('bad input', () => {
