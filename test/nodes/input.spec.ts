@@ -72,6 +72,7 @@ function wrong(kind: ArgumentKind): unknown[] {
     uris: [[], [5], [''], 'sip:a@b.c', {}, [['sip:a@b.c']]],
     strings: [[5], 'audio', {}, [null]],
     list: [5, {}],
+    error: ['Aborted', {}, { name: 'OperationFailureException', code: 'Aborted', bases: 'Exception' }],
   }[kind];
 }
 
@@ -99,6 +100,7 @@ function right(kind: ArgumentKind): unknown {
     uris: ['sip:a@b.c'],
     strings: ['audio'],
     list: [],
+    error: { name: 'OperationFailureException', code: 'Aborted', bases: [] },
   }[kind];
 }
 
