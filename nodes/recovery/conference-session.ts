@@ -274,8 +274,10 @@ export const conferenceSession = {
     settings: ConferenceSessionSettings,
   ): Step<ConferenceSessionState, ConferenceSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
-    const dialog = 'dialog' in input ? input.dialog : undefined;
-    if (dialog !== undefined && dialog !== state.dialog) return draft;
+    if (speaksOfAnother(state, input)) {
+      if ('operationId' in input) ignore(draft, input);
+      return draft;
+    }
     const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
       draft: Draft,
       input: ConferenceSessionInput,
@@ -314,6 +316,15 @@ export const conferenceSession = {
   /** Nothing is open: the record may be forgotten when room is needed. */
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
+
+/**
+ * Does the input speak of another dialog, or a `terminate` of an outage that is over (contract, rule 8)? Who gives up an
+ * outage need not have heard that its re-join has begun a new dialog.
+ */
+function speaksOfAnother({ dialog, incident }: ConferenceSessionState, input: ConferenceSessionInput): boolean {
+  if ('input' in input && input.input === 'terminate' && input.incident) return input.incident !== incident?.id;
+  return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
+}
 
 function kindOf(input: ConferenceSessionInput): InputKind {
   if ('event' in input) return input.event;
@@ -532,18 +543,16 @@ function lobbyTimedOut(draft: Draft): void {
 
 function terminate(draft: Draft, input: InputOf<'terminate'>): void {
   const { state, moment } = draft;
-  if (input.incident && input.incident !== state.incident?.id) return ignore(draft, input);
   state.terminating = [{ id: input.operationId, startedAt: moment.now }];
   const reason = input.reason === 'GaveUp' ? 'GaveUp' : 'TerminateRequested';
   close(draft, reason, { joinError: leftBeforeJoined(), because: input });
 }
 
-function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void {
+function ignore({ effects }: Draft, { operationId }: { operationId: string }): void {
   effects.push({ effect: 'ignore', operationId });
 }
 
 function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) return ignore(draft, input);
   const { operationId } = input;
   const { state, moment } = draft;
   if (state.terminating.length >= limits.operations) {
@@ -558,8 +567,7 @@ function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
 }
 
 function ended(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) ignore(draft, input);
-  else complete(draft, 'terminate', input.operationId, draft.moment.now, null);
+  complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
 function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void {

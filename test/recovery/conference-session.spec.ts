@@ -675,6 +675,33 @@ describe('conference session', () => {
         effects: [{ effect: 'ignore', operationId: 'terminate-1' }],
       });
     });
+
+    it('MSG-8 a terminate of a closed incident does not cancel the join of the next session', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages, effects } = session.give({ ...terminate, incident: 'outage-2', dialog: 1 });
+      assert.deepEqual([messages, effects], [[], [{ effect: 'ignore', operationId: 'terminate-1' }]]);
+      assert.equal(session.state.phase, 'Connecting');
+    });
+
+    it('MSG-8 a terminate of another dialog changes nothing, and is not waited for', () => {
+      const session = connected();
+      const { messages, effects } = session.give({ ...terminate, dialog: 2 });
+      assert.deepEqual([messages, effects], [[], [{ effect: 'ignore', operationId: 'terminate-1' }]]);
+    });
+
+    // Found by simulation, seed 421059201: who gives up cannot know that the re-join has begun another dialog.
+    it('GU-3 O16 ends a re-join that is under way, though it speaks of the dialog before', () => {
+      const session = rejoining();
+      const { messages } = session.give({ ...terminate, reason: 'GaveUp', incident: 'outage-1', dialog: 1 });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state, reason }) => [state, reason]),
+        [
+          ['Disconnecting', 'GaveUp'],
+          ['Disconnected', 'GaveUp'],
+        ],
+      );
+    });
   });
 
   describe('signals', () => {
