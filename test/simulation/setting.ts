@@ -28,7 +28,7 @@ export const plainSetting: Setting = {
   session: { ...conferenceSessionDefaults, heartbeatMs: 0 },
   mcu: mcuSessionDefaults,
   detector: failoverDetectorDefaults,
-  healer: { ...routeHealerDefaults, periodMs: 3_000 },
+  healer: { ...routeHealerDefaults, periodMs: 3_000, maximumPeriodMs: 20_000 },
   giveUp: { ...giveUpTimerDefaults, giveUpAfterMs: 60_000, tickMs: 0 },
   pool: poolDefaults,
   silentOnMcus: false,

@@ -209,10 +209,17 @@ export class World {
     this.restore();
     const healingMs = healer.backOff > 1 ? Math.max(healer.periodMs, healer.maximumPeriodMs) : healer.periodMs;
     this.pass(60_000 + this.slackMs + pool.failoverMs + detector.failoverWindowMs + 2.5 * healingMs);
+    if (this.wires.lossy || this.healer.state.phase === 'abandoned' || this.isImpatient()) return;
     const { phase } = this.session.state;
-    const told = this.wires.lossy || this.healer.state.phase === 'abandoned';
     const recovering = phase === 'Recovering' || phase === 'AwaitingFailover' || phase === 'Rejoining';
-    holds(told || !recovering, 'recovery', () => `the session is still ${phase}`);
+    holds(!recovering, 'recovery', () => `the session is still ${phase}`);
+  }
+
+  /** Is somebody not willing to wait for answers as long as they take? Then even a good route may seem to be broken. */
+  private isImpatient(): boolean {
+    const { session, healer, pool, latenessMs } = this.setting;
+    const slowestMs = 2 * (pool.latencyMs + pool.jitterMs) + latenessMs;
+    return Math.min(session.repairTimeoutMs, healer.attemptTimeoutMs) <= slowestMs;
   }
 
   /** Leaves, and waits until nothing moves any more. */
