@@ -60,6 +60,8 @@ export interface McuSessionState extends MachineState {
   call: Call | null;
   /** Calls placed so far, to name the next one. */
   calls: number;
+  /** Operation ids of texts that have not been answered. */
+  texts: readonly string[];
   /** An MCU failover ended the call, so its return is announced. */
   callLost: boolean;
   /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
@@ -145,7 +147,7 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'call-ended':     [callEnded,     callEnded,     callEnded,     callEnded,     none],
   'media':          [mediaChanged,  mediaChanged,  mediaChanged,  mediaChanged,  none],
   'text':           [textReceived,  textReceived,  textReceived,  textReceived,  none],
-  'outcome':        [textSent,      textSent,      textSent,      textSent,      textSent],
+  'outcome':        [none,          textSent,      textSent,      textSent,      none],
 };
 
 /** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
@@ -168,6 +170,7 @@ export const mcuSession = {
       queue: [],
       call: null,
       calls: 0,
+      texts: [],
       callLost: false,
       activeReport: 0,
     };
@@ -323,6 +326,8 @@ function terminate(draft: Draft, reason: McuReason): void {
   const { state } = draft;
   if (state.call && !over(state.call.state)) hangUp(draft, 'ConferenceTerminated');
   enter(draft, 'Terminated', reason);
+  for (const text of state.texts) fail(draft, 'send', text, textCutShort());
+  state.texts = [];
   failQueue(draft, ({ operation }) =>
     reason === 'NotSupported'
       ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
@@ -509,6 +514,11 @@ function performOnCall(draft: Draft, input: InputOf<'operation'>): void {
       invalidOperation(`The call is ${call.state}; text can be sent once it is Established.`),
     );
   }
+  if (state.texts.length >= limits.operations) {
+    const error = invalidOperation(`${limits.operations} texts have not been answered yet.`, 'LimitReached');
+    return refuse(draft, input, error);
+  }
+  state.texts = [...state.texts, operationId];
   draft.effects.push({
     effect: 'send-text',
     requestId: operationId,
@@ -633,7 +643,16 @@ function textReceived(draft: Draft, { from, text }: InputOf<'text'>): void {
   );
 }
 
+function textCutShort(): RecoveryError {
+  return operationFailure('SessionTerminated', 'The conference session ended before the text was answered.', {
+    safeToReplay: false,
+  });
+}
+
 function textSent(draft: Draft, { requestId, outcome, elapsedMs }: InputOf<'outcome'>): void {
+  const { state } = draft;
+  if (!state.texts.includes(requestId)) return;
+  state.texts = state.texts.filter((text) => text !== requestId);
   if (outcome.kind === 'ok') {
     complete(draft, { input: 'completed', operation: 'send', operationId: requestId, elapsedMs, result: null });
   } else {
