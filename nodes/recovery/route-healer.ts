@@ -495,8 +495,11 @@ const whenDue = {
 function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
   const { level, phase, incident, active } = verdict;
   if (level !== 'hop' || !concerns(healing.state, verdict)) return;
-  if (!active) healing.change({ closedIncident: incident });
-  else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
+  if (!active) {
+    // Whoever goes on with a repair speaks of an outage no more that is over.
+    const ours = incident !== null && incident === healing.state.incident?.id;
+    healing.change({ closedIncident: incident, ...(ours && { incident: null }) });
+  } else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
     run(healing, 'broken', verdict);
   }
 }

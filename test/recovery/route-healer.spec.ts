@@ -173,6 +173,19 @@ describe('route healer: silent repair', () => {
     assert.deepEqual(breaks(healer, { incident: 'outage-3' }), []);
   });
 
+  // Found by simulation, seed 1484542539: the incident was opened again, and nobody closed it.
+  it('MSG-8 a repair that goes on after its incident has closed speaks of it no more', () => {
+    const healer = listening();
+    const [heal] = only(breaks(healer), 'heal');
+    breaks(healer, { phase: 'cleared', active: false, incident: heal.incident });
+    const said = healer.answer(430, { purpose: 'heal', attempt: 1 });
+    assert.deepEqual(names(said), ['heal-attempted', 'route-status-changed']);
+    for (const name of names(said)) {
+      const [{ incident, active }] = only(said, name);
+      assert.deepEqual([incident, active], [null, false]);
+    }
+  });
+
   it('who has not heard of the session yet takes the dialog from the verdict', () => {
     const healer = fresh();
     assert.equal(only(breaks(healer, { dialog: 3 }), 'heal')[0].dialog, 3);
