@@ -66,6 +66,8 @@ export interface McuSessionState extends MachineState {
   callLost: boolean;
   /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
   activeReport: number;
+  /** The outage that was last over; what still speaks of it changes nothing (MSG-8). */
+  closedIncident: string | null;
 }
 
 /** What the conference session tells its MCU sessions. */
@@ -173,6 +175,7 @@ export const mcuSession = {
       texts: [],
       callLost: false,
       activeReport: 0,
+      closedIncident: null,
     };
   },
 
@@ -209,6 +212,7 @@ function enter(draft: Draft, phase: Phase, reason: McuReason): void {
   const closes = next === 'Active' || next === 'Terminated' || next === 'Idle';
   const incident = state.incident;
   const outage = { id: incident?.id ?? null, active: incident !== null && !closes };
+  if (closes && incident) state.closedIncident = incident.id;
   if (closes) state.incident = null;
   draft.messages.push(
     fact(
@@ -462,6 +466,7 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 // --------------------------------------------------------------------------------------------------------- MCU failover
 
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
+  if (isClosed(draft, verdict)) return;
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
     : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
@@ -472,8 +477,13 @@ function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
 }
 
 /** Retrying for the Focus's sake already: now the MCU is known to fail too, and takes its call with it. */
-function failOverAgain(draft: Draft): void {
-  loseCall(draft);
+function failOverAgain(draft: Draft, { verdict }: InputOf<'verdict'>): void {
+  if (!isClosed(draft, verdict)) loseCall(draft);
+}
+
+/** A verdict may come twice over a wire; it ends one call, not the one that was placed after it as well. */
+function isClosed({ state }: Draft, { incident }: FailoverDetected): boolean {
+  return incident !== null && incident === state.closedIncident;
 }
 
 function loseCall(draft: Draft): void {
