@@ -1,11 +1,11 @@
 /** What can be done to a conference: by its users, by those who run the servers, and by fate. */
-import type { Request } from '../../nodes/recovery/messages';
+import type { Request, SignalPurpose } from '../../nodes/recovery/messages';
 import type { Outcome } from '../../nodes/recovery/signaling';
 import type { PoolFault } from '../../nodes/signaling/pool/pool';
 import type { Chance } from './chance';
 import type { Asked } from './parts';
 import type { Occurrence, Roughness } from './rough-port';
-import { type Disturbance, type NodeName, wireNames } from './wires';
+import { type Disturbance, type Mishap, type NodeName, type WireName, wireNames } from './wires';
 
 /** One deed, as plain data. */
 export type Deed =
@@ -25,7 +25,8 @@ export type Deed =
 const people = ['sip:ada@pool.example', 'sip:grace@pool.example', 'sip:alan@pool.example', 'sip:edsger@pool.example'];
 const ourselves = 'sip:node-red@pool.example';
 
-type Draw = (chance: Chance) => Deed;
+/** Draws a deed. */
+export type Draw = (chance: Chance) => Deed;
 type Choice = readonly [weight: number, draw: Draw];
 
 function ask(of: NodeName, draw: (chance: Chance) => Request): Draw {
@@ -78,19 +79,31 @@ function askMcu(chance: Chance, request: Request): Deed {
   return { deed: 'ask', of: mcuName(chance), request: request as Asked };
 }
 
-const policyRequests: readonly Choice[] = [
+const detectorRequests: readonly Choice[] = [
   [2, ask('detector', () => ({ command: 'reset' }))],
   [4, ask('detector', (chance) => ({ command: 'suppress', forMs: chance.duration(50, 20_000) }))],
   [1, ask('detector', () => ({ command: 'status' }))],
+];
+
+const healerRequests: readonly Choice[] = [
   [4, ask('healer', () => ({ command: 'heal-now' }))],
-  [2, ask('healer', () => ({ command: 'stop' }))],
+  [3, ask('healer', () => ({ command: 'stop' }))],
   [1, ask('healer', () => ({ command: 'status' }))],
+];
+
+const giveUpRequests: readonly Choice[] = [
   [3, ask('give-up', (chance) => ({ command: 'extend', byMs: chance.duration(10, 20_000) }))],
-  [3, ask('give-up', () => ({ command: 'pause' }))],
-  [3, ask('give-up', () => ({ command: 'resume' }))],
+  [4, ask('give-up', () => ({ command: 'pause' }))],
+  [4, ask('give-up', () => ({ command: 'resume' }))],
   [2, ask('give-up', () => ({ command: 'cancel' }))],
   [2, ask('give-up', () => ({ command: 'give-up' }))],
   [1, ask('give-up', () => ({ command: 'status' }))],
+];
+
+/** What policies ask of a session, sent by people. */
+const routeRequests: readonly Choice[] = [
+  [1, ask('session', (chance) => ({ command: 'probe', dialog: chance.whole(1, 2) }))],
+  [1, ask('session', (chance) => ({ command: 'heal', dialog: chance.whole(1, 2), attempt: chance.whole(1, 3) }))],
 ];
 
 // ------------------------------------------------------------------------------------------------------------------ servers
@@ -155,6 +168,13 @@ const outcomes: readonly Outcome[] = [
   { kind: 'ok', status: 200 },
 ];
 
+const reports = ['active', 'inactive', 'failing-over', 'unsupported'] as const;
+
+function reportMcu(chance: Chance): Deed {
+  const report = chance.one(chance.happens(0.2) ? reports : reports.slice(0, 3));
+  return { deed: 'happen', occurrence: { event: 'mcu-report', mcu: mcuName(chance), report } };
+}
+
 const occurrences: readonly ((chance: Chance) => Occurrence)[] = [
   () => ({ event: 'remote-bye' }),
   () => ({ event: 'session-expired' }),
@@ -164,19 +184,11 @@ const occurrences: readonly ((chance: Chance) => Occurrence)[] = [
   () => ({ event: 'transport-restored' }),
   () => ({ event: 'unreadable', message: 'simulated' }),
   (chance) => ({ event: 'ended', cause: chance.one(['ejected', 'conference-ended']) }),
-  (chance) => ({
-    event: 'mcu-report',
-    mcu: mcuName(chance),
-    report: chance.one(['active', 'inactive', 'failing-over', 'unsupported']),
-  }),
-  (chance) => ({
-    event: 'mcu-report',
-    mcu: mcuName(chance),
-    report: chance.one(['active', 'inactive', 'failing-over']),
-  }),
+  (chance) => ({ event: 'text', mcu: mcuName(chance), from: somebody(chance), text: 'hello' }),
 ];
 
 function happen(chance: Chance): Deed {
+  if (chance.happens(0.15)) return reportMcu(chance);
   return { deed: 'happen', occurrence: chance.one(occurrences)(chance) };
 }
 
@@ -199,20 +211,29 @@ function roughen(chance: Chance): Deed {
   return { deed: 'roughen', roughness: roughness() };
 }
 
+function roughenAnswersTo(purpose: SignalPurpose): Draw {
+  return (chance) => {
+    const count = chance.whole(1, 4);
+    return { deed: 'roughen', roughness: { rough: 'answer', purpose, outcome: chance.one(outcomes), count } };
+  };
+}
+
 function disturb(chance: Chance): Deed {
-  const disturbance: Disturbance = {
-    wire: chance.one(wireNames),
-    mishap: chance.weighted([
+  return disturbWire(chance.one(wireNames))(chance);
+}
+
+function disturbWire(wire: WireName): Draw {
+  return (chance) => {
+    const mishap = chance.weighted<Mishap>([
       [4, 'late'],
       [3, 'twice'],
       [3, 'out-of-order'],
       [2, 'lost'],
-    ]),
-    byMs: chance.duration(1, 15_000),
-    forMs: chance.duration(100, 60_000),
-    share: chance.one([0.3, 0.7, 1]),
+    ]);
+    const byMs = chance.duration(1, 15_000);
+    const forMs = chance.duration(100, 60_000);
+    return { deed: 'disturb', disturbance: { wire, mishap, byMs, forMs, share: chance.one([0.3, 0.7, 1]) } };
   };
-  return { deed: 'disturb', disturbance };
 }
 
 function replace(chance: Chance): Deed {
@@ -227,30 +248,90 @@ export function drawTerminate(chance: Chance): Deed {
   return { deed: 'ask', of: 'session', request: request as Asked };
 }
 
+const of =
+  (choices: readonly Choice[]): Draw =>
+  (chance) =>
+    chance.weighted(choices)(chance);
+
 /** Something that people want. */
-export const drawRequest: Draw = (chance) => chance.weighted(peoplesChoices)(chance);
+export const drawRequest = of([
+  [5, of(sessionRequests)],
+  [4, of(mcuRequests)],
+]);
+
 /** Something that breaks a recovery, or makes one necessary. */
-export const drawFailure: Draw = (chance) => chance.weighted(failures)(chance);
-/** Anything at all. */
-export const drawDeed: Draw = (chance) => chance.weighted(everything)(chance);
-
-const peoplesChoices: readonly Choice[] = [
-  [5, (chance) => chance.weighted(sessionRequests)(chance)],
-  [4, (chance) => chance.weighted(mcuRequests)(chance)],
-];
-
-const failures: readonly Choice[] = [
-  [5, (chance) => chance.weighted(focusFaults)(chance)],
-  [5, (chance) => chance.weighted(hopFaults)(chance)],
-  [3, (chance) => chance.weighted(mcuFaults)(chance)],
+export const drawFailure = of([
+  [5, of(focusFaults)],
+  [5, of(hopFaults)],
+  [3, of(mcuFaults)],
   [1, happen],
-];
+]);
 
-const everything: readonly Choice[] = [
+/** An MCU fails, is said to fail, and is worked with. */
+export const drawMcuDeed = of([
+  [4, of(mcuFaults)],
+  [6, of(mcuRequests)],
+  [2, reportMcu],
+  [1, of(focusFaults)],
+  [1, disturbWire('detector>mcus')],
+  [1, ask('detector', () => ({ command: 'reset' }))],
+]);
+
+/** A repair goes well, or badly, or is meddled with. */
+export const drawHealingDeed = of([
+  [4, of(healerRequests)],
+  [3, () => ({ deed: 'happen', occurrence: { event: 'remote-update' } })],
+  [2, () => ({ deed: 'happen', occurrence: { event: 'transport-restored' } })],
+  [3, roughenAnswersTo('heal')],
+  [2, of(hopFaults)],
+  [1, of(focusFaults)],
+  [1, of(routeRequests)],
+]);
+
+/** Somebody loses patience, or has more of it; and what patience depends on. */
+export const drawPatienceDeed = of([
+  [6, of(giveUpRequests)],
+  [2, fault((chance) => ({ command: chance.one(['drop-media', 'restore-media']), mcu: 'audio-video' }))],
+  [1, ask('audio-video', (chance) => ({ command: chance.one(['call', 'hang-up']) }))],
+  [1, disturbWire('give-up>session')],
+  [1, disturbWire('session.state>give-up')],
+]);
+
+/** Maintenance: failures that nobody is to hear of. */
+export const drawMaintenanceDeed = of([
+  [4, of(detectorRequests)],
+  [2, of(focusFaults)],
+  [2, of(hopFaults)],
+  [1, of(mcuFaults)],
+  [2, happen],
+  [1, roughenAnswersTo('refresh')],
+]);
+
+/** Who waits in the lobby, and who is let in. */
+export const drawLobbyDeed = of([
+  [4, fault(() => ({ command: 'admit' }))],
+  [2, fault(() => ({ command: 'place-in-lobby' }))],
+  [2, fault((chance) => ({ command: 'participant-join', participant: somebody(chance) }))],
+  [1, fault((chance) => ({ command: 'participant-leave', participant: somebody(chance) }))],
+  [2, ask('session', (chance) => ({ command: chance.one(['admit', 'deny']), participants: [somebody(chance)] }))],
+  [1, fault(() => ({ command: 'eject' }))],
+  [2, drawFailure],
+  [
+    2,
+    (chance) => ({ deed: 'happen', occurrence: chance.one([{ event: 'remote-bye' }, { event: 'session-expired' }]) }),
+  ],
+  [1, (chance) => ({ deed: 'roughen', roughness: { rough: 'admitted', how: 'twice', count: chance.whole(1, 2) } })],
+]);
+
+/** Anything at all. */
+export const drawDeed = of([
   [30, drawRequest],
   [25, drawFailure],
-  [10, (chance) => chance.weighted(conferenceFaults)(chance)],
-  [8, (chance) => chance.weighted(policyRequests)(chance)],
+  [10, of(conferenceFaults)],
+  [3, of(detectorRequests)],
+  [3, of(healerRequests)],
+  [4, of(giveUpRequests)],
+  [2, of(routeRequests)],
   [5, happen],
   [6, roughen],
   [6, disturb],
@@ -258,4 +339,4 @@ const everything: readonly Choice[] = [
   [1, () => ({ deed: 'announce' })],
   [2, () => terminate],
   [2, () => ({ deed: 'ask', of: 'session', request: { command: 'join' } as Asked })],
-];
+]);

@@ -7,6 +7,8 @@ interface Incident {
   active: boolean;
   /** Nodes that have said that it is over. */
   closedBy: Set<NodeName>;
+  /** A node that knew of it while it was open has forgotten it. */
+  orphaned: boolean;
 }
 
 /** Follows the incidents of one schedule. */
@@ -19,7 +21,7 @@ export class Incidents {
     const { incident: id, active, event } = message;
     let incident = this.incidents.get(id);
     if (!incident) {
-      incident = { active, closedBy: new Set() };
+      incident = { active, closedBy: new Set(), orphaned: false };
       this.incidents.set(id, incident);
     }
     if (active) {
@@ -28,15 +30,19 @@ export class Incidents {
     incident.active = active;
   }
 
-  /** A node has come again, and remembers nothing. */
+  /** A node has come again, and remembers nothing: neither that it has closed an incident nor that it would have to. */
   forget(at: NodeName): void {
-    for (const { closedBy } of this.incidents.values()) closedBy.delete(at);
+    for (const incident of this.incidents.values()) {
+      incident.closedBy.delete(at);
+      incident.orphaned ||= incident.active;
+    }
   }
 
-  /** Nothing may be open any more. */
-  end(): void {
-    for (const [id, { active }] of this.incidents) {
-      holds(!active, 'incident', () => `the last that was said of ${id} is that it is open`);
+  /** Nothing may be open any more. Who hears late of the end may be the last to speak of an incident, and in error. */
+  end(late: boolean): void {
+    for (const [id, { active, orphaned, closedBy }] of this.incidents) {
+      const closed = late ? closedBy.size > 0 : !active;
+      holds(closed || orphaned, 'incident', () => `the last that was said of ${id} is that it is open`);
     }
   }
 }

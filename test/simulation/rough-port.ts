@@ -8,13 +8,17 @@ import type { McuReports, Outcome, SignalingEffect, SignalingEvent } from '../..
 import type { Clock, SignalingPort } from '../../nodes/signaling/port';
 
 type DialogEvent = Extract<SignalingEvent, { dialog: number }>;
-/** An event of the dialog that is open, without its number. */
-export type Occurrence = DialogEvent extends infer E ? (E extends DialogEvent ? Omit<E, 'dialog'> : never) : never;
+/** An event of the dialog that is open, without its number; or a text in a call. */
+export type Occurrence =
+  | (DialogEvent extends infer E ? (E extends DialogEvent ? Omit<E, 'dialog'> : never) : never)
+  | Extract<SignalingEvent, { event: 'text' }>;
 
 /** Something rough that happens to the next events of a kind. */
 export type Roughness =
   /** The next documents are lost, or come twice. */
   | { rough: 'document'; how: 'lost' | 'twice'; count: number }
+  /** That we are let in is told twice. */
+  | { rough: 'admitted'; how: 'twice'; count: number }
   /** The next requests of a purpose are answered like this. */
   | { rough: 'answer'; purpose: SignalPurpose; outcome: Outcome; count: number }
   /** The next join or re-join finds MCUs like these. */
@@ -67,12 +71,12 @@ export class RoughPort implements SignalingPort {
   /** Something happens in the dialog, if there is one. */
   happen(conference: string, occurrence: Occurrence): void {
     const { dialog } = this;
-    const event = { ...occurrence, dialog } as DialogEvent;
-    if (dialog !== 0) this.clock.after(0, () => this.tellIfOpen(conference, event));
+    const event = { ...occurrence, ...(occurrence.event === 'text' ? {} : { dialog }) } as SignalingEvent;
+    if (dialog !== 0) this.clock.after(0, () => this.tellIfOpen(conference, dialog, event));
   }
 
-  private tellIfOpen(conference: string, event: DialogEvent): void {
-    if (event.dialog === this.dialog) this.listeners.get(conference)?.(event);
+  private tellIfOpen(conference: string, dialog: number, event: SignalingEvent): void {
+    if (dialog === this.dialog) this.listeners.get(conference)?.(event);
   }
 
   private hear(event: SignalingEvent, listener: (event: SignalingEvent) => void): void {
@@ -92,7 +96,9 @@ export class RoughPort implements SignalingPort {
         if (event.event === 'joined' && event.placement === 'lobby') return listener(event);
         const rough = this.take('mcus', () => true);
         const mcus = this.silentOnMcus ? null : rough ? { ...event.mcus, ...rough.mcus } : event.mcus;
-        return listener({ ...event, mcus });
+        listener({ ...event, mcus });
+        if (event.event === 'admitted' && this.take('admitted', () => true)) listener({ ...event, mcus });
+        return;
       }
       case 'mcu-report':
         if (this.silentOnMcus) return;

@@ -1,7 +1,19 @@
 /** Schedules: a setting, and what is done when. The same seed draws the same schedule. */
 import type { ConferenceSessionState } from '../../nodes/recovery/conference-session';
 import { Chance } from './chance';
-import { type Deed, drawDeed, drawFailure, drawRequest, drawTerminate } from './deeds';
+import {
+  type Deed,
+  type Draw,
+  drawDeed,
+  drawFailure,
+  drawHealingDeed,
+  drawLobbyDeed,
+  drawMaintenanceDeed,
+  drawMcuDeed,
+  drawPatienceDeed,
+  drawRequest,
+  drawTerminate,
+} from './deeds';
 import { drawSetting, type Setting } from './setting';
 
 /** So long after the beginning, or after the session has come to a phase for the next time. */
@@ -111,12 +123,94 @@ const flapping: Shape = (chance) => {
 const storm: Shape = (chance) =>
   times(chance.whole(8, 24), () => ({ when: drawWhen(chance, 60_000), deed: drawDeed(chance) }));
 
+/** A failure of one kind, and much of what matters with that kind, at once or in delicate moments. */
+function around(failure: Draw, deed: Draw, withinMs: number): Shape {
+  return (chance) => {
+    const atMs = chance.duration(100, 4_000);
+    return [
+      { when: { atMs }, deed: failure(chance) },
+      ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, withinMs, atMs), deed: deed(chance) })),
+    ];
+  };
+}
+
+const breakHop: Draw = (chance) => ({
+  deed: 'fault',
+  fault: { command: 'break-hop', how: chance.one(['refuse', 'silent', 'stale-route']) },
+});
+
+const rollOver: Draw = (chance) => ({
+  deed: 'fault',
+  fault: { command: 'roll-over-mcu', mcu: chance.one(['audio-video', 'chat']), forMs: chance.duration(10, 10_000) },
+});
+
+const suppress: Draw = (chance) => ({
+  deed: 'ask',
+  of: 'detector',
+  request: { command: 'suppress', forMs: chance.duration(500, 30_000) },
+});
+
+const noticeLoss: Draw = () => ({ deed: 'happen', occurrence: { event: 'transport-lost', message: 'simulated' } });
+
+/** A silent hop that is noticed at once: the repair, which gets no answer, is in flight for long. */
+const repair: Shape = (chance) => {
+  const atMs = chance.duration(100, 4_000);
+  return [
+    { when: { atMs }, deed: { deed: 'fault', fault: { command: 'break-hop', how: 'silent' } } },
+    { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
+    ...times(chance.whole(2, 7), () => ({ when: drawWhen(chance, 8_000, atMs), deed: drawHealingDeed(chance) })),
+  ];
+};
+
+/** Nobody gives up before the user does. */
+const patience: Shape = (chance) => {
+  const atMs = chance.duration(100, 4_000);
+  const failure = chance.happens(0.7) ? breakHop(chance) : drawFailure(chance);
+  return [
+    { when: { atMs }, deed: failure },
+    { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
+    ...times(chance.whole(3, 10), () => ({ when: drawWhen(chance, 15_000, atMs), deed: drawPatienceDeed(chance) })),
+  ];
+};
+
+/** Who joins waits, and is let in while things go wrong. */
+const lobby: Shape = (chance) => [
+  { when: { atMs: 0 }, deed: { deed: 'fault', fault: { command: 'place-in-lobby' } } },
+  { when: { phase: 'InLobby', afterMs: chance.duration(1, 3_000) }, deed: drawFailure(chance) },
+  ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, 6_000), deed: drawLobbyDeed(chance) })),
+];
+
+/** The answer to a join or re-join is lost, and we are let in, or thrown out, before the join is given up. */
+const lostAnswer: Shape = (chance) => {
+  const phase = chance.one(['Connecting', 'Rejoining'] as const);
+  const brokenMs = chance.duration(10, 300);
+  const hop: Deed = { deed: 'fault', fault: { command: 'break-hop', how: 'silent', forMs: brokenMs } };
+  return [
+    ...(phase === 'Rejoining' ? [{ when: { atMs: 1_000 }, deed: drawFailure(chance) }] : []),
+    { when: { phase: chance.one(['Connecting', 'Connected', 'AwaitingFailover']), afterMs: 0 }, deed: placeInLobby },
+    { when: { phase, afterMs: chance.duration(5, 400) }, deed: hop },
+    ...times(chance.whole(1, 4), () => ({
+      when: { phase, afterMs: brokenMs + chance.duration(5, 3_000) },
+      deed: drawLobbyDeed(chance),
+    })),
+  ];
+};
+
+const placeInLobby: Deed = { deed: 'fault', fault: { command: 'place-in-lobby' } };
+
 const shapes: readonly (readonly [number, Shape])[] = [
-  [3, single],
-  [4, piledUp],
-  [4, surprises],
-  [1, flapping],
-  [3, storm],
+  [4, single],
+  [5, piledUp],
+  [5, surprises],
+  [2, flapping],
+  [4, storm],
+  [2, around(rollOver, drawMcuDeed, 3_000)],
+  [2, around(suppress, drawMaintenanceDeed, 10_000)],
+  [2, around(breakHop, drawHealingDeed, 8_000)],
+  [2, repair],
+  [3, patience],
+  [3, lobby],
+  [1, lostAnswer],
 ];
 
 function drawWhen(chance: Chance, withinMs: number, fromMs = 0): When {

@@ -1,5 +1,6 @@
 /** In which setting a schedule takes place: what users may set in the dialogs, and what the conferencing system is like. */
 import { type ConferenceSessionSettings, conferenceSessionDefaults } from '../../nodes/recovery/conference-session';
+import type { DetectorRule } from '../../nodes/recovery/detector-rules';
 import { type FailoverDetectorSettings, failoverDetectorDefaults } from '../../nodes/recovery/failover-detector';
 import { type GiveUpTimerSettings, giveUpTimerDefaults } from '../../nodes/recovery/give-up-timer';
 import { type McuSessionSettings, mcuSessionDefaults } from '../../nodes/recovery/mcu-session';
@@ -36,6 +37,14 @@ export const plainSetting: Setting = {
   latenessMs: 0,
 };
 
+/** Rules that somebody has added: suspicions on levels that the default rules never suspect. */
+const suspicious: readonly DetectorRule[] = [
+  { name: 'slow-focus', signal: 'heartbeat-missed', level: 'focus', phase: 'suspected' },
+  { name: 'focus-answers', signal: 'heartbeat', during: 'suspected', level: 'focus', phase: 'cleared' },
+  { name: 'idle-mcu', signal: 'mcu-report', reports: ['inactive'], level: 'mcu', phase: 'suspected' },
+  ...failoverDetectorDefaults.rules,
+];
+
 type Choices<Members> = { readonly [name in keyof Members]?: readonly Members[name][] };
 
 const choices: {
@@ -56,6 +65,7 @@ const choices: {
   },
   mcu: { activationTimeoutMs: [300, 5_000], callTimeoutMs: [200, 1_000] },
   detector: {
+    rules: [suspicious],
     probing: [false],
     probeIntervalMs: [100, 3_000],
     failoverWindowMs: [300, 5_000],

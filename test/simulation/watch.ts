@@ -223,7 +223,8 @@ export class Watch {
 
   /** Everything is over. */
   end(): void {
-    if (!this.world.wires.lossy) this.incidents.end();
+    const { wires } = this.world;
+    if (!wires.lossy) this.incidents.end(wires.disturbed);
   }
 }
 
