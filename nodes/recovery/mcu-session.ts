@@ -66,8 +66,8 @@ export interface McuSessionState extends MachineState {
   callLost: boolean;
   /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
   activeReport: number;
-  /** The outage that was last over; what still speaks of it changes nothing (MSG-8). */
-  closedIncident: string | null;
+  /** `seq` of the latest evidence of the verdict that was acted on last; a verdict without later evidence is the same one. */
+  actedOn: number;
 }
 
 /** What the conference session tells its MCU sessions. */
@@ -175,7 +175,7 @@ export const mcuSession = {
       texts: [],
       callLost: false,
       activeReport: 0,
-      closedIncident: null,
+      actedOn: 0,
     };
   },
 
@@ -212,7 +212,6 @@ function enter(draft: Draft, phase: Phase, reason: McuReason): void {
   const closes = next === 'Active' || next === 'Terminated' || next === 'Idle';
   const incident = state.incident;
   const outage = { id: incident?.id ?? null, active: incident !== null && !closes };
-  if (closes && incident) state.closedIncident = incident.id;
   if (closes) state.incident = null;
   draft.messages.push(
     fact(
@@ -466,24 +465,31 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 // --------------------------------------------------------------------------------------------------------- MCU failover
 
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
-  if (isClosed(draft, verdict)) return;
+  if (!isNews(draft, verdict)) return;
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
     : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
   loseCall(draft);
   enter(draft, 'Retrying', 'McuFailover');
-  const latest = verdict.evidence.at(-1)?.seq ?? 0;
-  if (latest < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');
+  if (latestEvidence(verdict) < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');
 }
 
 /** Retrying for the Focus's sake already: now the MCU is known to fail too, and takes its call with it. */
 function failOverAgain(draft: Draft, { verdict }: InputOf<'verdict'>): void {
-  if (!isClosed(draft, verdict)) loseCall(draft);
+  if (isNews(draft, verdict)) loseCall(draft);
 }
 
-/** A verdict may come twice over a wire; it ends one call, not the one that was placed after it as well. */
-function isClosed({ state }: Draft, { incident }: FailoverDetected): boolean {
-  return incident !== null && incident === state.closedIncident;
+/** A verdict may come twice over a wire; it ends one call, not the one that was placed after it as well (MSG-8). */
+function isNews({ state }: Draft, verdict: FailoverDetected): boolean {
+  const latest = latestEvidence(verdict);
+  if (latest !== 0 && latest <= state.actedOn) return false;
+  state.actedOn = latest;
+  return true;
+}
+
+/** `seq` of the conference session's signal; 0 for a verdict that rests on none. */
+function latestEvidence({ evidence }: FailoverDetected): number {
+  return evidence.at(-1)?.seq ?? 0;
 }
 
 function loseCall(draft: Draft): void {
