@@ -25,6 +25,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -428,10 +429,11 @@ function findingOf({ state, settings }: Detection, signal: Signal): Finding | nu
 // ------------------------------------------------------------------------------------------------------- the session
 
 function hearSession(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(detection.state, fact)) return;
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
-  detection.change({ session, mode: fact.mode, dialog: fact.dialog });
+  detection.change({ session, heard: fact.seq, mode: fact.mode, dialog: fact.dialog });
   if (!takesPart[session]) sessionEnded(detection, fact);
   else if (session === 'Reconnecting') sessionReconnecting(detection, fact);
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.

@@ -11,6 +11,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -473,7 +474,8 @@ const whenDue = {
 };
 
 function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionStatus): void {
-  timer.change({ dialog: fact.dialog });
+  if (isOutdated(timer.state, fact)) return;
+  timer.change({ dialog: fact.dialog, heard: fact.seq });
   // A change of mode is the same Reconnecting (GU-5).
   if (fact.event === 'mode-changed') return;
   timer.change({ session: fact.state });

@@ -22,6 +22,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -526,11 +527,12 @@ function hearOutcome(healing: Healing, signal: Signal): void {
 }
 
 function hearSession(healing: Healing, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(healing.state, fact)) return;
   const isOver = endsHealing(healing.state, fact);
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
-  healing.change({ session, dialog: fact.dialog });
+  healing.change({ session, heard: fact.seq, dialog: fact.dialog });
   if (isOver) run(healing, 'over', null);
   if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
 }

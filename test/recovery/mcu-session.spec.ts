@@ -321,18 +321,18 @@ describe('MCU session', () => {
     });
 
     // Found by simulation, seed 3259524211.
-  it('MSG-8 MCU-10 a verdict that comes once more after its outage does not end the next call', () => {
-    const mcu = withCall();
-    mcu.give(verdict());
-    mcu.give(report('active', 11));
-    mcu.give(operation('call-2', 'call'));
-    assert.deepEqual(mcu.give(verdict()).messages, []);
-    mcu.give(focusFailed);
-    assert.deepEqual(mcu.give(verdict()).messages, []);
-    assert.equal(mcu.state.call?.state, 'Establishing');
-  });
+    it('MSG-8 MCU-10 a verdict that comes once more after its outage does not end the next call', () => {
+      const mcu = withCall();
+      mcu.give(verdict());
+      mcu.give(report('active', 11));
+      mcu.give(operation('call-2', 'call'));
+      assert.deepEqual(mcu.give(verdict()).messages, []);
+      mcu.give(focusFailed);
+      assert.deepEqual(mcu.give(verdict()).messages, []);
+      assert.equal(mcu.state.call?.state, 'Establishing');
+    });
 
-  // Found by simulation, seed 2948829990: nobody answered, since the port of an ended session is silent.
+    // Found by simulation, seed 2948829990: nobody answered, since the port of an ended session is silent.
     it('ORD-5 a text that was not answered when the session ended has failed, once', () => {
       const mcu = withCall();
       mcu.give(operation('send-1', 'send', { text: 'hello' }));
