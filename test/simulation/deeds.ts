@@ -222,7 +222,8 @@ function disturb(chance: Chance): Deed {
   return disturbWire(chance.one(wireNames))(chance);
 }
 
-function disturbWire(wire: WireName): Draw {
+/** Something goes wrong on one wire. */
+export function disturbWire(wire: WireName): Draw {
   return (chance) => {
     const mishap = chance.weighted<Mishap>([
       [4, 'late'],
@@ -306,6 +307,17 @@ export const drawMaintenanceDeed = of([
   [2, happen],
   [1, roughenAnswersTo('refresh')],
 ]);
+
+/** What speaks for or against the Focus. */
+export const drawFocusEvidence: Draw = (chance) => ({
+  deed: 'happen',
+  occurrence: chance.one<Occurrence>([
+    { event: 'remote-bye' },
+    { event: 'session-expired' },
+    { event: 'subscription-lost', reason: 'simulated' },
+    { event: 'remote-update' },
+  ]),
+});
 
 /** Who waits in the lobby, and who is let in. */
 export const drawLobbyDeed = of([

@@ -4,8 +4,10 @@ import { Chance } from './chance';
 import {
   type Deed,
   type Draw,
+  disturbWire,
   drawDeed,
   drawFailure,
+  drawFocusEvidence,
   drawHealingDeed,
   drawLobbyDeed,
   drawMaintenanceDeed,
@@ -64,7 +66,7 @@ export function drawSchedule(seed: number): Schedule {
     const deed: Deed = { deed: 'ask', of, request: { command: 'call', media: ['audio'] } };
     actions.push({ when: { atMs: chance.duration(20, 3_000) }, deed });
   }
-  actions.push(...chance.weighted(shapes)(chance));
+  actions.push(...chance.weighted(shapes)(chance, setting));
   if (chance.happens(0.5)) {
     actions.push({ when: drawWhen(chance, 20_000), deed: drawTerminate(chance) });
     if (chance.happens(0.4)) {
@@ -75,7 +77,8 @@ export function drawSchedule(seed: number): Schedule {
   return { seed, setting, actions, tailMs: chance.duration(10, 60_000), calm: chance.happens(0.6) };
 }
 
-type Shape = (chance: Chance) => Action[];
+/** The actions of a schedule; what they need of the setting is set there. */
+type Shape = (chance: Chance, setting: Setting) => Action[];
 
 /** One failure, in peace. */
 const single: Shape = (chance) => {
@@ -127,9 +130,10 @@ const storm: Shape = (chance) =>
 function around(failure: Draw, deed: Draw, withinMs: number): Shape {
   return (chance) => {
     const atMs = chance.duration(100, 4_000);
+    const when = chance.happens(0.5) ? drawCluster(chance, withinMs, atMs) : () => drawWhen(chance, withinMs, atMs);
     return [
       { when: { atMs }, deed: failure(chance) },
-      ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, withinMs, atMs), deed: deed(chance) })),
+      ...times(chance.whole(3, 10), () => ({ when: when(), deed: deed(chance) })),
     ];
   };
 }
@@ -163,40 +167,62 @@ const repair: Shape = (chance) => {
 };
 
 /** Nobody gives up before the user does. */
-const patience: Shape = (chance) => {
+const patience: Shape = (chance, setting) => {
   const atMs = chance.duration(100, 4_000);
   const failure = chance.happens(0.7) ? breakHop(chance) : drawFailure(chance);
+  const when = chance.happens(0.5) ? drawCluster(chance, 10_000, atMs) : () => drawWhen(chance, 15_000, atMs);
+  setting.giveUp.giveUpAfterMs = chance.one([5_000, 20_000, 60_000]);
   return [
+    ...(chance.happens(0.5) ? [{ when: { phase: 'Connected', afterMs: 300 } as When, deed: call }] : []),
     { when: { atMs }, deed: failure },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
-    ...times(chance.whole(3, 10), () => ({ when: drawWhen(chance, 15_000, atMs), deed: drawPatienceDeed(chance) })),
+    ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawPatienceDeed(chance) })),
+  ];
+};
+
+/** A Focus fails, and who is to hear of it hears late or wrongly. */
+const slowVerdicts: Shape = (chance) => {
+  const atMs = chance.duration(100, 4_000);
+  const when = drawCluster(chance, 4_000, atMs);
+  return [
+    { when: { atMs: 0 }, deed: disturbWire('detector>session')(chance) },
+    { when: { atMs }, deed: drawFailure(chance) },
+    { when: { atMs }, deed: drawFocusEvidence(chance) },
+    ...times(chance.whole(3, 9), () => ({ when: when(), deed: drawFocusEvidence(chance) })),
+    ...times(chance.whole(0, 3), () => ({ when: when(), deed: drawMaintenanceDeed(chance) })),
   ];
 };
 
 /** Who joins waits, and is let in while things go wrong. */
-const lobby: Shape = (chance) => [
-  { when: { atMs: 0 }, deed: { deed: 'fault', fault: { command: 'place-in-lobby' } } },
-  { when: { phase: 'InLobby', afterMs: chance.duration(1, 3_000) }, deed: drawFailure(chance) },
-  ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, 6_000), deed: drawLobbyDeed(chance) })),
-];
+const lobby: Shape = (chance, setting) => {
+  setting.pool.lobby = chance.happens(0.9);
+  return [
+    { when: { phase: 'InLobby', afterMs: chance.duration(1, 3_000) }, deed: drawFailure(chance) },
+    ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, 6_000), deed: drawLobbyDeed(chance) })),
+  ];
+};
 
 /** The answer to a join or re-join is lost, and we are let in, or thrown out, before the join is given up. */
-const lostAnswer: Shape = (chance) => {
+const lostAnswer: Shape = (chance, setting) => {
   const phase = chance.one(['Connecting', 'Rejoining'] as const);
-  const brokenMs = chance.duration(10, 300);
+  setting.pool.lobby = true;
+  const { latencyMs } = setting.pool;
+  const brokenMs = latencyMs + chance.duration(5, 300);
   const hop: Deed = { deed: 'fault', fault: { command: 'break-hop', how: 'silent', forMs: brokenMs } };
+  const afterMs = latencyMs + chance.whole(0, latencyMs);
   return [
-    ...(phase === 'Rejoining' ? [{ when: { atMs: 1_000 }, deed: drawFailure(chance) }] : []),
-    { when: { phase: chance.one(['Connecting', 'Connected', 'AwaitingFailover']), afterMs: 0 }, deed: placeInLobby },
-    { when: { phase, afterMs: chance.duration(5, 400) }, deed: hop },
+    ...(phase === 'Rejoining'
+      ? [{ when: { phase: 'InLobby', afterMs: chance.duration(10, 1_000) } as When, deed: drawFocusEvidence(chance) }]
+      : []),
+    { when: { phase, afterMs }, deed: hop },
     ...times(chance.whole(1, 4), () => ({
-      when: { phase, afterMs: brokenMs + chance.duration(5, 3_000) },
+      when: { phase, afterMs: afterMs + brokenMs + chance.duration(1, 3_000) },
       deed: drawLobbyDeed(chance),
     })),
   ];
 };
 
-const placeInLobby: Deed = { deed: 'fault', fault: { command: 'place-in-lobby' } };
+const call: Deed = { deed: 'ask', of: 'audio-video', request: { command: 'call', media: ['audio'] } };
 
 const shapes: readonly (readonly [number, Shape])[] = [
   [4, single],
@@ -209,6 +235,7 @@ const shapes: readonly (readonly [number, Shape])[] = [
   [2, around(breakHop, drawHealingDeed, 8_000)],
   [2, repair],
   [3, patience],
+  [1, slowVerdicts],
   [3, lobby],
   [1, lostAnswer],
 ];
@@ -216,6 +243,13 @@ const shapes: readonly (readonly [number, Shape])[] = [
 function drawWhen(chance: Chance, withinMs: number, fromMs = 0): When {
   if (chance.happens(0.35)) return drawMoment(chance);
   return { atMs: fromMs + (chance.happens(0.5) ? chance.whole(0, withinMs) : chance.duration(1, withinMs)) };
+}
+
+/** Draws instants that cluster, so that what takes some milliseconds is met while it lasts. */
+function drawCluster(chance: Chance, withinMs: number, fromMs: number): () => When {
+  const instants = times(chance.whole(1, 3), () => fromMs + chance.duration(1, withinMs));
+  return () =>
+    chance.happens(0.25) ? drawMoment(chance) : { atMs: chance.one(instants) + chance.duration(1, 400) - 1 };
 }
 
 function drawMoment(chance: Chance): When {

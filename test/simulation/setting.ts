@@ -37,10 +37,12 @@ export const plainSetting: Setting = {
   latenessMs: 0,
 };
 
-/** Rules that somebody has added: suspicions on levels that the default rules never suspect. */
+/** Rules that somebody has added: suspicions, and their ends, on levels where the default rules have none. */
 const suspicious: readonly DetectorRule[] = [
   { name: 'slow-focus', signal: 'heartbeat-missed', level: 'focus', phase: 'suspected' },
   { name: 'focus-answers', signal: 'heartbeat', during: 'suspected', level: 'focus', phase: 'cleared' },
+  { name: 'shaky-focus', signal: 'subscription-lost', level: 'focus', phase: 'suspected' },
+  { name: 'focus-alive', signal: 'remote-update', level: 'focus', phase: 'cleared' },
   { name: 'idle-mcu', signal: 'mcu-report', reports: ['inactive'], level: 'mcu', phase: 'suspected' },
   ...failoverDetectorDefaults.rules,
 ];

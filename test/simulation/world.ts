@@ -147,13 +147,13 @@ export class World {
 
   // ----------------------------------------------------------------------------------------------------------------- deeds
 
+  /** What was to happen in this phase is arranged; in a later visit of it, it does not happen again. */
   private phaseEntered(): void {
-    for (const [index, action] of this.awaitingPhase.entries()) {
-      if (!('phase' in action.when) || action.when.phase !== this.phase) continue;
+    for (let index = this.awaitingPhase.length - 1; index >= 0; index -= 1) {
+      const { when, deed } = this.awaitingPhase[index] as Action;
+      if (!('phase' in when) || when.phase !== this.phase) continue;
       this.awaitingPhase.splice(index, 1);
-      this.clock.after(action.when.afterMs, () => this.act(action.deed));
-      // One action for each time: so a schedule can meet a phase again.
-      return;
+      this.clock.after(when.afterMs, () => this.act(deed));
     }
   }
 
