@@ -72,6 +72,8 @@ type Phase = Exclude<ConferenceState, 'Reconnecting'> | 'Recovering' | 'Awaiting
 /** State of one conference session; plain JSON, absolute instants. */
 export interface ConferenceSessionState extends MachineState {
   phase: Phase;
+  /** Outages that are over, oldest first; what still speaks of one changes nothing. */
+  closedIncidents: readonly string[];
   /** Where Reconnecting leads back to. */
   returnTo: 'Connected' | 'InLobby';
   /** When the present state (in UCMA's words) began, ms since 1970. */
@@ -123,8 +125,8 @@ export type ConferenceSessionInput =
       recoveryMode: RouteSetRecoveryMode;
       attempts: number;
     }
-  | { input: 'route-healthy'; dialog: number }
-  | { input: 'route-abandoned'; dialog: number }
+  | { input: 'route-healthy'; dialog: number; incident?: string | null }
+  | { input: 'route-abandoned'; dialog: number; incident?: string | null }
   | { input: 'deadline'; deadline: string }
   | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' }>;
 
@@ -248,6 +250,7 @@ export const conferenceSession = {
       seq: 0,
       dialog: 0,
       incident: null,
+      closedIncidents: [],
       phase: 'Idle',
       returnTo: 'Connected',
       since: 0,
@@ -318,11 +321,16 @@ export const conferenceSession = {
 };
 
 /**
- * Does the input speak of another dialog, or a `terminate` of an outage that is over (contract, rule 8)? Who gives up an
- * outage need not have heard that its re-join has begun a new dialog.
+ * Does the input speak of another dialog, or of an outage that is over (contract, rule 8)? Who gives up an outage need not
+ * have heard that its re-join has begun a new dialog.
  */
-function speaksOfAnother({ dialog, incident }: ConferenceSessionState, input: ConferenceSessionInput): boolean {
-  if ('input' in input && input.input === 'terminate' && input.incident) return input.incident !== incident?.id;
+function speaksOfAnother(
+  { dialog, incident, closedIncidents }: ConferenceSessionState,
+  input: ConferenceSessionInput,
+): boolean {
+  const of = 'incident' in input ? input.incident : null;
+  if (of && 'input' in input && input.input === 'terminate') return of !== incident?.id;
+  if (of && closedIncidents.includes(of)) return true;
   return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
 }
 
@@ -367,7 +375,10 @@ function enter(draft: Draft, phase: Phase, reason: StateReason, { criterion, exp
   const { incident } = state;
   const begins = next === 'Reconnecting';
   const startedAt = begins ? moment.now : state.since || moment.now;
-  if (!begins) state.incident = null;
+  if (!begins && incident) {
+    state.closedIncidents = [...state.closedIncidents, incident.id].slice(-limits.closedIncidents);
+    state.incident = null;
+  }
   draft.messages.push(
     fact(
       state,
@@ -430,7 +441,8 @@ function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>):
 
 /** A session that has ended begins anew; its numbering of facts goes on. */
 function joinAnew(draft: Draft, input: InputOf<'join'>): void {
-  draft.state = { ...conferenceSession.start(draft.state.conference), seq: draft.state.seq, since: draft.moment.now };
+  const { conference, seq, closedIncidents } = draft.state;
+  draft.state = { ...conferenceSession.start(conference), seq, closedIncidents, since: draft.moment.now };
   join(draft, input);
 }
 
@@ -646,7 +658,7 @@ function startOutage(draft: Draft, incident: string | null, level: 'focus' | 'ho
   state.returnTo = state.phase === 'InLobby' ? 'InLobby' : 'Connected';
   state.attempts = 0;
   state.incident =
-    incident === null ? mintIncident(state.conference, level, moment.now) : { id: incident, startedAt: moment.now };
+    incident === null ? mintIncident(state.conference, level, moment) : { id: incident, startedAt: moment.now };
   cancelDeadlines(draft, 'heartbeat-due');
 }
 

@@ -12,10 +12,10 @@ export function conferenceSessionHears(fact: Fact): ConferenceSessionInput | nul
       if (fact.phase === 'failed') return { input: 'focus-failed', dialog, incident };
       return fact.phase === 'failed-over' ? { input: 'focus-failed-over', dialog, incident } : null;
     case 'route-status-changed':
-      if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
+      if (fact.status === 'Healthy') return { input: 'route-healthy', dialog, incident };
       return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
     case 'healing-abandoned':
-      return fact.reason === 'horizon' ? { input: 'route-abandoned', dialog } : null;
+      return fact.reason === 'horizon' ? { input: 'route-abandoned', dialog, incident } : null;
     default:
       return null;
   }

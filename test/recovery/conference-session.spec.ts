@@ -446,8 +446,8 @@ describe('conference session', () => {
       const session = rejoining();
       session.give(joined(2));
       assert.equal(effectsOf(session.give(operation('lock-2')).effects, 'request').length, 1);
-      session.give(focusFailed(2));
-      const { effects } = session.give(failedOver(2));
+      session.give({ ...focusFailed(2), incident: 'outage-3' });
+      const { effects } = session.give({ ...failedOver(2), incident: 'outage-3' });
       assert.equal(effectsOf(effects, 'join')[0].dialog, 3);
     });
 
@@ -674,6 +674,33 @@ describe('conference session', () => {
         messages: [],
         effects: [{ effect: 'ignore', operationId: 'terminate-1' }],
       });
+    });
+
+    // Found by simulation, seed 3973410083: a wire had repeated the healer's word.
+    it('MSG-8 what speaks of a closed incident changes nothing, also of one before the last', () => {
+      const session = recovering();
+      session.give({ ...routeHealthy, incident: 'outage-2' });
+      assert.deepEqual(session.give(routeLost()), { messages: [], effects: [] });
+      session.give({ ...routeLost(), incident: 'outage-3' });
+      for (const late of [routeHealthy, { input: 'route-abandoned', dialog: 1 }, routeLost()] as const) {
+        assert.deepEqual(session.give({ ...late, incident: 'outage-2' }), { messages: [], effects: [] });
+      }
+      session.give({ ...routeHealthy, incident: 'outage-3' });
+      assert.deepEqual(session.give({ ...focusFailed(), incident: 'outage-2' }), { messages: [], effects: [] });
+      assert.deepEqual(session.state.closedIncidents, ['outage-2', 'outage-3']);
+    });
+
+    it('MSG-6 a session remembers the last ten closed incidents, also when it begins anew', () => {
+      const session = connected();
+      for (let outage = 1; outage <= 12; outage += 1) {
+        session.give({ ...routeLost(), incident: `outage-${outage}` });
+        session.give(routeHealthy);
+      }
+      session.give(terminate);
+      session.give({ event: 'left', dialog: 1 });
+      session.give({ ...join, operationId: 'join-2' });
+      assert.equal(session.state.closedIncidents.length, 10);
+      assert.equal(session.state.closedIncidents[0], 'outage-3');
     });
 
     it('MSG-8 a terminate of a closed incident does not cancel the join of the next session', () => {
