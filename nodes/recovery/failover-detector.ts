@@ -233,8 +233,10 @@ function conclude(detection: Detection, verdict: Verdict): void {
 }
 
 /** Closes, without a word, what the session's own fact has closed. */
-function closeShared(detection: Detection): void {
-  for (const verdict of sharedVerdicts(detection)) drop(detection, verdict);
+function closeShared(detection: Detection, { incident }: { incident: string | null }): void {
+  for (const verdict of sharedVerdicts(detection)) if (verdict.incident.id === incident) drop(detection, verdict);
+  // Of an outage that the session had under another name, nobody else says that it is over.
+  clear(detection, sharedVerdicts(detection), 'session-recovered');
   detection.change({ incident: null, missedHeartbeats: 0 });
 }
 
@@ -256,9 +258,9 @@ function keyOf({ level, mcu }: { level: FailureLevel; mcu: string | null }): str
 
 function incidentFor(detection: Detection, level: FailureLevel, mcu: string | null): Incident {
   const { conference, incident } = detection.state;
-  if (mcu !== null) return mintIncident(conference, `mcu-${mcu}`, detection.now);
+  if (mcu !== null) return mintIncident(conference, `mcu-${mcu}`, detection);
   if (incident !== null) return incident;
-  const minted = mintIncident(conference, level, detection.now);
+  const minted = mintIncident(conference, level, detection);
   detection.change({ incident: minted });
   return minted;
 }
@@ -439,12 +441,12 @@ function hearSession(detection: Detection, fact: StateChanged | ModeChanged | Se
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.
   else if (fact.event === 'session-status') clear(detection, sharedVerdicts(detection), 'session-status');
   else if (fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofClosedIncident)
-    closeShared(detection);
+    closeShared(detection, fact);
 }
 
 /** What the session's own fact does not close is closed by `cleared`, lest an incident stays open for ever. */
-function sessionEnded(detection: Detection, { incident }: { incident: string | null }): void {
-  if (incident === detection.state.incident?.id) closeShared(detection);
+function sessionEnded(detection: Detection, fact: { incident: string | null }): void {
+  if (fact.incident === detection.state.incident?.id) closeShared(detection, fact);
   clear(detection, allVerdicts(detection), 'session-ended');
   detection.change({ incident: null, missedHeartbeats: 0 });
 }

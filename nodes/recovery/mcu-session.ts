@@ -468,7 +468,7 @@ function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
   if (!isNews(draft, verdict)) return;
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
-    : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
+    : mintIncident(draft.state.conference, draft.state.mcu, draft.moment);
   loseCall(draft);
   enter(draft, 'Retrying', 'McuFailover');
   if (latestEvidence(verdict) < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');

@@ -64,9 +64,12 @@ export function instant(now: number): string {
   return new Date(now).toISOString();
 }
 
-/** Identifier of an outage that begins now: unique, since a conference opens one per level at a time. */
-export function mintIncident(conference: string, level: string, now: number): Incident {
-  return { id: `${conferenceName(conference)}/${level}/${instant(now)}`, startedAt: now };
+/** An outage that begins now. Its id is unique, also where one ends and the next begins within a millisecond. */
+export function mintIncident(conference: string, level: string, { now, random }: Moment): Incident {
+  const serial = Math.floor(random * 36 ** 4)
+    .toString(36)
+    .padStart(4, '0');
+  return { id: `${conferenceName(conference)}/${level}/${instant(now)}/${serial}`, startedAt: now };
 }
 
 /**

@@ -3,7 +3,8 @@ import { failoverDetector, failoverDetectorDefaults } from '../../nodes/recovery
 import { giveUpTimer, giveUpTimerDefaults } from '../../nodes/recovery/give-up-timer';
 import { legalTransition, type PolicyState } from '../../nodes/recovery/policy';
 import { routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
-import type { Message, PolicyMachine } from '../../nodes/recovery/step';
+import { type Message, mintIncident, type PolicyMachine } from '../../nodes/recovery/step';
+import { only } from '../support/driver';
 import { Policy } from './hearsay';
 
 /** Marsaglia's xorshift: the same run for the same seed. */
@@ -169,4 +170,27 @@ describe('policy machines: facts out of order', () => {
       assert.equal(after.state.session, 'Connecting');
     });
   }
+});
+
+describe('incidents', () => {
+  // Found by simulation, seed 2788355960: a route that was lost, healed and lost within a millisecond.
+  it('two that begin in the same millisecond have names of their own', () => {
+    const one = mintIncident('sip:daily@pool.example', 'hop', { now: 0, random: 0.1 });
+    const other = mintIncident('sip:daily@pool.example', 'hop', { now: 0, random: 0.2 });
+    assert.notEqual(one.id, other.id);
+    assert.match(one.id, /^daily@pool\.example\/hop\/1970-01-01T00:00:00\.000Z\/[0-9a-z]{4}$/);
+  });
+
+  // Found by simulation, seed 3661809585: the session had the outage under another name.
+  it('rule 7: a verdict of another incident than the one that the session closes is withdrawn in words', () => {
+    const detector = new Policy(failoverDetector, { ...failoverDetectorDefaults, probing: false });
+    detector.session('Connecting', 'Connected', { incident: null });
+    const [failed] = only(detector.signal('remote-bye', { incident: null }), 'failover-detected');
+    detector.session('Connected', 'Reconnecting', { mode: 'rejoining', incident: 'outage-2' });
+    const [cleared] = only(
+      detector.session('Reconnecting', 'Connected', { incident: 'outage-2' }),
+      'failover-detected',
+    );
+    assert.deepEqual([cleared.phase, cleared.incident, cleared.active], ['cleared', failed.incident, false]);
+  });
 });
