@@ -4,14 +4,18 @@ import { holds } from './violation';
 import type { NodeName } from './wires';
 
 interface Incident {
-  active: boolean;
-  /** Nodes that have said that it is over. */
+  /** Somebody has said that it is over. */
+  closed: boolean;
+  /** Nodes that have said so. */
   closedBy: Set<NodeName>;
   /** A node that knew of it while it was open has forgotten it. */
   orphaned: boolean;
 }
 
-/** Follows the incidents of one schedule. */
+/**
+ * Follows the incidents of one schedule. Wires take their time, so a node may speak of an incident that another has just
+ * closed; but nobody opens again what he has closed, and everything is closed by somebody.
+ */
 export class Incidents {
   private readonly incidents = new Map<string, Incident>();
 
@@ -21,28 +25,28 @@ export class Incidents {
     const { incident: id, active, event } = message;
     let incident = this.incidents.get(id);
     if (!incident) {
-      incident = { active, closedBy: new Set(), orphaned: false };
+      incident = { closed: false, closedBy: new Set(), orphaned: false };
       this.incidents.set(id, incident);
     }
-    if (active) {
-      holds(!incident.closedBy.has(at), 'incident', () => `${at} opens ${id} again with ${event}`);
-    } else incident.closedBy.add(at);
-    incident.active = active;
+    const { closedBy } = incident;
+    holds(!active || !closedBy.has(at), 'incident', () => `${at} opens ${id} again with ${event}`);
+    if (active) return;
+    incident.closed = true;
+    closedBy.add(at);
   }
 
   /** A node has come again, and remembers nothing: neither that it has closed an incident nor that it would have to. */
   forget(at: NodeName): void {
     for (const incident of this.incidents.values()) {
       incident.closedBy.delete(at);
-      incident.orphaned ||= incident.active;
+      incident.orphaned = true;
     }
   }
 
-  /** Nothing may be open any more. Who hears late of the end may be the last to speak of an incident, and in error. */
-  end(late: boolean): void {
-    for (const [id, { active, orphaned, closedBy }] of this.incidents) {
-      const closed = late ? closedBy.size > 0 : !active;
-      holds(closed || orphaned, 'incident', () => `the last that was said of ${id} is that it is open`);
+  /** Nothing may be open any more. */
+  end(): void {
+    for (const [id, { closed, orphaned }] of this.incidents) {
+      holds(closed || orphaned, 'incident', () => `nobody says that ${id} is over`);
     }
   }
 }

@@ -223,8 +223,7 @@ export class Watch {
 
   /** Everything is over. */
   end(): void {
-    const { wires } = this.world;
-    if (!wires.lossy) this.incidents.end(wires.disturbed);
+    if (!this.world.wires.lossy) this.incidents.end();
   }
 }
 

@@ -88,8 +88,6 @@ function wiresFor(from: NodeName, message: Message): readonly WireName[] {
 export class Wires {
   /** Some message was lost: what depends on every message can be expected no more. */
   lossy = false;
-  /** Some messages may have been late, or come twice. */
-  disturbed = false;
   private readonly wires = new Map<WireName, Wire>();
 
   constructor(
@@ -110,7 +108,6 @@ export class Wires {
   disturb(disturbance: Disturbance): void {
     const wire = this.wires.get(disturbance.wire);
     if (!wire) return;
-    this.disturbed = true;
     wire.disturbance = disturbance;
     wire.until = this.clock.now() + disturbance.forMs;
   }
