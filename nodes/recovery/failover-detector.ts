@@ -459,12 +459,14 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
   const { focus, hop } = detection.state.verdicts;
   if (hop !== undefined) drop(detection, hop);
   detection.change({ missedHeartbeats: 0 });
-  if (fact.event === 'session-status' && focus === undefined) resumeFailover(detection);
+  if (focus === undefined) resumeFailover(detection, fact.event);
 }
 
-/** A session that waits for `failed-over` after a restart would wait in vain if we had forgotten (PER-6). */
-function resumeFailover(detection: Detection): void {
-  const rule = 'session-status';
+/**
+ * A session that waits for `failed-over` would wait in vain if we had forgotten after a restart (PER-6), or had withdrawn
+ * the verdict that was on its way to it.
+ */
+function resumeFailover(detection: Detection, rule: string): void {
   const incident = incidentFor(detection, 'focus', null);
   put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence: [], recoveryAction: [] });
   awaitFailover(detection, rule);
