@@ -589,13 +589,13 @@ function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void 
 }
 
 /**
- * Begins to close. A session whose first join is still pending goes back to Idle, any other ends Disconnected. From
- * Reconnecting nobody is waited for: the other side is known to be out of reach.
+ * Begins to close; `gone`: there is no dialog to leave any more. A session whose first join is still pending goes back to
+ * Idle, any other ends Disconnected. From Reconnecting nobody is waited for: the other side is known to be out of reach.
  */
 function close(
   draft: Draft,
   reason: StateReason,
-  { joinError, because }: { joinError: RecoveryError; because?: Explanation },
+  { joinError, because, gone = false }: { joinError: RecoveryError; because?: Explanation; gone?: boolean },
 ): void {
   const { state, settings } = draft;
   const { joining, dialog, phase } = state;
@@ -609,8 +609,9 @@ function close(
     else failOperation(draft, operation, cutShort(operation));
   }
   if (joining) fail(draft, 'join', joining.id, joinError);
-  // Behind a broken route the Focus still holds our dialog, and a BYE may get through; a Focus that failed over does not.
-  draft.effects.push({ effect: 'leave', dialog, silently: modeOf(phase) === 'rejoining' });
+  // Behind a broken route the Focus still holds our dialog, and a BYE may get through; so does one that a re-join is on its
+  // way to. A Focus that failed over does not.
+  draft.effects.push({ effect: 'leave', dialog, silently: gone || phase === 'AwaitingFailover' });
   if (shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
 }
@@ -683,7 +684,7 @@ function rejoined(draft: Draft, input: InputOf<'joined' | 'admitted'>): void {
 
 function rejoinFailed(draft: Draft, { outcome }: InputOf<'join-failed'>): void {
   if (outcome.kind === 'ok') return;
-  close(draft, 'RejoinFailed', { joinError: failureOf(outcome, 'The re-join', true) });
+  close(draft, 'RejoinFailed', { joinError: failureOf(outcome, 'The re-join', true), gone: true });
 }
 
 function rejoinTimedOut(draft: Draft): void {

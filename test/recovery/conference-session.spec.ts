@@ -341,6 +341,18 @@ describe('conference session', () => {
       assert.equal(session.deadlines.size, 0);
     });
 
+    // Found by simulation, seed 3990311780: the re-join arrived, and the Focus had a participant who was gone.
+    it('FE-10 FE-13 a re-join under way is called off in words; a Focus that is away, or has refused, is told nothing', () => {
+      const silences = (session: Session, input: ConferenceSessionInput): boolean[] =>
+        effectsOf(session.give(input).effects, 'leave').map(({ silently }) => silently);
+      const awaiting = connected();
+      awaiting.give(focusFailed());
+      assert.deepEqual(silences(awaiting, terminate), [true]);
+      assert.deepEqual(silences(rejoining(), terminate), [false]);
+      assert.deepEqual(silences(rejoining(), { input: 'deadline', deadline: 'join-timeout' }), [false]);
+      assert.deepEqual(silences(rejoining(), { event: 'join-failed', dialog: 2, outcome: refused(404) }), [true]);
+    });
+
     it('FE-11 FE-28 sends one re-join, when the Focus has failed over', () => {
       const session = connected();
       assert.equal(effectsOf(session.give(focusFailed()).effects, 'join').length, 0);
