@@ -29,6 +29,8 @@ export class Incidents {
       this.incidents.set(id, incident);
     }
     const { closedBy } = incident;
+    // The session decides what is an outage: who has withdrawn a verdict too late speaks of it again.
+    if (at === 'session' && active && !closedBy.has(at)) closedBy.clear();
     holds(!active || !closedBy.has(at), 'incident', () => `${at} opens ${id} again with ${event}`);
     if (active) return;
     incident.closed = true;

@@ -222,6 +222,16 @@ export class World {
     return Math.min(session.repairTimeoutMs, healer.attemptTimeoutMs) <= slowestMs;
   }
 
+  /** May our BYE have been lost, or not have been sent since the Focus was thought to be dead? */
+  private mayBeForgotten(): boolean {
+    return this.schedule.actions.some(
+      ({ deed }) =>
+        deed.deed === 'happen' ||
+        deed.deed === 'roughen' ||
+        (deed.deed === 'fault' && deed.fault.command === 'break-hop'),
+    );
+  }
+
   /** Leaves, and waits until nothing moves any more. */
   private end(): void {
     const { clock, session, mcus, policies, wires, operations, watch } = this;
@@ -242,6 +252,8 @@ export class World {
       const gone = state.phase === 'Unbound' || state.phase === 'Terminated';
       holds(gone && over && state.queue.length === 0, 9, () => `the ${state.mcu} session is ${state.phase}`);
     }
+    const { dialog } = this.pool.status(conference);
+    holds(dialog === null || this.mayBeForgotten(), 9, () => `the Focus still has dialog ${dialog} with us`);
     if (wires.lossy) return;
     holds(clock.pending === 0, 9, () => `${clock.pending} timers are left`);
     for (const policy of policies) holds(policy.idle, 9, () => `the ${policy.name} is not idle`);
