@@ -13,15 +13,16 @@ interface Incident {
 }
 
 /**
- * Follows the incidents of one schedule. Wires take their time, so a node may speak of an incident that another has just
- * closed; but nobody opens again what he has closed, and everything is closed by somebody.
+ * Follows the incidents of one schedule: what sessions and detector say of them, which open and close them. Wires take their
+ * time, so one may speak of an incident that another has just closed; but nobody opens again what he has closed, and
+ * everything is closed by somebody.
  */
 export class Incidents {
   private readonly incidents = new Map<string, Incident>();
 
   /** A node says something. */
   said(at: NodeName, message: Message): void {
-    if (!('event' in message) || message.incident === null) return;
+    if (!('event' in message) || message.incident === null || at === 'healer' || at === 'give-up') return;
     const { incident: id, active, event } = message;
     let incident = this.incidents.get(id);
     if (!incident) {

@@ -16,7 +16,8 @@ import {
   drawRequest,
   drawTerminate,
 } from './deeds';
-import { drawSetting, type Setting } from './setting';
+import type { Asked } from './parts';
+import { drawSetting, type Setting, suspiciousRules } from './setting';
 
 /** So long after the beginning, or after the session has come to a phase for the next time. */
 export type When = { atMs: number } | { phase: ConferenceSessionState['phase']; afterMs: number };
@@ -126,18 +127,6 @@ const flapping: Shape = (chance) => {
 const storm: Shape = (chance) =>
   times(chance.whole(8, 24), () => ({ when: drawWhen(chance, 60_000), deed: drawDeed(chance) }));
 
-/** A failure of one kind, and much of what matters with that kind, at once or in delicate moments. */
-function around(failure: Draw, deed: Draw, withinMs: number): Shape {
-  return (chance) => {
-    const atMs = chance.duration(100, 4_000);
-    const when = chance.happens(0.5) ? drawCluster(chance, withinMs, atMs) : () => drawWhen(chance, withinMs, atMs);
-    return [
-      { when: { atMs }, deed: failure(chance) },
-      ...times(chance.whole(3, 10), () => ({ when: when(), deed: deed(chance) })),
-    ];
-  };
-}
-
 const breakHop: Draw = (chance) => ({
   deed: 'fault',
   fault: { command: 'break-hop', how: chance.one(['refuse', 'silent', 'stale-route']) },
@@ -154,11 +143,58 @@ const suppress: Draw = (chance) => ({
   request: { command: 'suppress', forMs: chance.duration(500, 30_000) },
 });
 
+/** An MCU fails, with calls, texts and operations on their way to it and back. */
+const mcuTrouble: Shape = (chance, setting) => {
+  const atMs = chance.duration(500, 4_000);
+  const when = chance.happens(0.7) ? drawCluster(chance, 3_000, atMs) : () => drawWhen(chance, 3_000, atMs);
+  setting.pool.latencyMs = chance.one([10, 60, 250]);
+  return [
+    { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'chat', request: { ...call } } },
+    { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'audio-video', request: { ...call } } },
+    { when: { atMs }, deed: rollOver(chance) },
+    ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawMcuDeed(chance) })),
+  ];
+};
+
+/** Failures that nobody is to hear of, with evidence that comes, is withdrawn, and comes again. */
+const maintenance: Shape = (chance, setting) => {
+  const atMs = chance.duration(300, 4_000);
+  const when = () => ({ atMs: atMs + chance.duration(1, 4_000) - 1 });
+  Object.assign(setting.detector, {
+    missedHeartbeats: chance.one([2, 3]),
+    probing: chance.happens(0.6),
+    rules: chance.happens(0.6) ? suspiciousRules : setting.detector.rules,
+  });
+  setting.session.heartbeatMs = 500;
+  setting.session.repairTimeoutMs = 200;
+  return [
+    { when: { atMs: chance.duration(100, atMs) }, deed: drawMaintenanceDeed(chance) },
+    { when: { atMs: chance.duration(100, atMs) }, deed: drawFocusEvidence(chance) },
+    { when: { atMs }, deed: suppress(chance) },
+    ...times(chance.whole(2, 5), () => ({ when: when(), deed: drawFocusEvidence(chance) })),
+    ...times(chance.whole(1, 6), () => ({ when: when(), deed: drawMaintenanceDeed(chance) })),
+  ];
+};
+
+/** The route breaks, and its healing is meddled with. */
+const meddling: Shape = (chance, setting) => {
+  const atMs = chance.duration(100, 4_000);
+  const when = chance.happens(0.5) ? drawCluster(chance, 8_000, atMs) : () => drawWhen(chance, 8_000, atMs);
+  if (chance.happens(0.3))
+    Object.assign(setting.healer, { mode: 'LimitedRetry', horizonMs: chance.duration(200, 15_000) });
+  return [
+    { when: { atMs }, deed: breakHop(chance) },
+    ...times(chance.whole(3, 10), () => ({ when: when(), deed: drawHealingDeed(chance) })),
+  ];
+};
+
 const noticeLoss: Draw = () => ({ deed: 'happen', occurrence: { event: 'transport-lost', message: 'simulated' } });
 
 /** A silent hop that is noticed at once: the repair, which gets no answer, is in flight for long. */
-const repair: Shape = (chance) => {
+const repair: Shape = (chance, setting) => {
   const atMs = chance.duration(100, 4_000);
+  if (chance.happens(0.3))
+    Object.assign(setting.healer, { mode: 'LimitedRetry', horizonMs: chance.duration(200, 15_000) });
   return [
     { when: { atMs }, deed: { deed: 'fault', fault: { command: 'break-hop', how: 'silent' } } },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
@@ -173,7 +209,9 @@ const patience: Shape = (chance, setting) => {
   const when = chance.happens(0.5) ? drawCluster(chance, 10_000, atMs) : () => drawWhen(chance, 15_000, atMs);
   setting.giveUp.giveUpAfterMs = chance.one([5_000, 20_000, 60_000]);
   return [
-    ...(chance.happens(0.5) ? [{ when: { phase: 'Connected', afterMs: 300 } as When, deed: call }] : []),
+    { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'audio-video', request: { ...call } } },
+    ...(chance.happens(0.3) ? [{ when: { atMs }, deed: disturbWire('give-up>session')(chance) }] : []),
+    ...(chance.happens(0.3) ? [{ when: { atMs }, deed: dropMedia }] : []),
     { when: { atMs }, deed: failure },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
     ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawPatienceDeed(chance) })),
@@ -181,14 +219,17 @@ const patience: Shape = (chance, setting) => {
 };
 
 /** A Focus fails, and who is to hear of it hears late or wrongly. */
-const slowVerdicts: Shape = (chance) => {
+const slowVerdicts: Shape = (chance, setting) => {
   const atMs = chance.duration(100, 4_000);
+  setting.detector.probing = chance.happens(0.4);
+  if (chance.happens(0.5)) setting.detector.rules = suspiciousRules;
   const when = drawCluster(chance, 4_000, atMs);
   return [
     { when: { atMs: 0 }, deed: disturbWire('detector>session')(chance) },
     { when: { atMs }, deed: drawFailure(chance) },
     { when: { atMs }, deed: drawFocusEvidence(chance) },
     ...times(chance.whole(3, 9), () => ({ when: when(), deed: drawFocusEvidence(chance) })),
+    ...times(chance.whole(0, 2), () => ({ when: when(), deed: suppress(chance) })),
     ...times(chance.whole(0, 3), () => ({ when: when(), deed: drawMaintenanceDeed(chance) })),
   ];
 };
@@ -222,7 +263,9 @@ const lostAnswer: Shape = (chance, setting) => {
   ];
 };
 
-const call: Deed = { deed: 'ask', of: 'audio-video', request: { command: 'call', media: ['audio'] } };
+const call: Asked = { command: 'call', media: ['audio'] };
+
+const dropMedia: Deed = { deed: 'fault', fault: { command: 'drop-media', mcu: 'audio-video' } };
 
 const shapes: readonly (readonly [number, Shape])[] = [
   [4, single],
@@ -230,12 +273,12 @@ const shapes: readonly (readonly [number, Shape])[] = [
   [5, surprises],
   [2, flapping],
   [4, storm],
-  [2, around(rollOver, drawMcuDeed, 3_000)],
-  [2, around(suppress, drawMaintenanceDeed, 10_000)],
-  [2, around(breakHop, drawHealingDeed, 8_000)],
+  [3, mcuTrouble],
+  [3, maintenance],
+  [2, meddling],
   [2, repair],
   [3, patience],
-  [1, slowVerdicts],
+  [2, slowVerdicts],
   [3, lobby],
   [1, lostAnswer],
 ];

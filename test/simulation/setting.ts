@@ -38,7 +38,7 @@ export const plainSetting: Setting = {
 };
 
 /** Rules that somebody has added: suspicions, and their ends, on levels where the default rules have none. */
-const suspicious: readonly DetectorRule[] = [
+export const suspiciousRules: readonly DetectorRule[] = [
   { name: 'slow-focus', signal: 'heartbeat-missed', level: 'focus', phase: 'suspected' },
   { name: 'focus-answers', signal: 'heartbeat', during: 'suspected', level: 'focus', phase: 'cleared' },
   { name: 'shaky-focus', signal: 'subscription-lost', level: 'focus', phase: 'suspected' },
@@ -67,7 +67,7 @@ const choices: {
   },
   mcu: { activationTimeoutMs: [300, 5_000], callTimeoutMs: [200, 1_000] },
   detector: {
-    rules: [suspicious],
+    rules: [suspiciousRules],
     probing: [false],
     probeIntervalMs: [100, 3_000],
     failoverWindowMs: [300, 5_000],

@@ -88,6 +88,8 @@ function wiresFor(from: NodeName, message: Message): readonly WireName[] {
 export class Wires {
   /** Some message was lost: what depends on every message can be expected no more. */
   lossy = false;
+  /** Messages of the detector to the session may have changed places: `failed-over` before `failed` is waited for in vain. */
+  verdictsSwapped = false;
   private readonly wires = new Map<WireName, Wire>();
 
   constructor(
@@ -108,6 +110,7 @@ export class Wires {
   disturb(disturbance: Disturbance): void {
     const wire = this.wires.get(disturbance.wire);
     if (!wire) return;
+    if (disturbance.wire === 'detector>session' && disturbance.mishap === 'out-of-order') this.verdictsSwapped = true;
     wire.disturbance = disturbance;
     wire.until = this.clock.now() + disturbance.forMs;
   }

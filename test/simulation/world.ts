@@ -12,7 +12,7 @@ import { Operations } from './operations';
 import { conference, McuPart, PolicyPart, SessionPart } from './parts';
 import { RoughPort } from './rough-port';
 import type { Action, Schedule } from './schedule';
-import type { Setting } from './setting';
+import { type Setting, suspiciousRules } from './setting';
 import { holds } from './violation';
 import { Watch } from './watch';
 import { type NodeName, Wires } from './wires';
@@ -209,7 +209,8 @@ export class World {
     this.restore();
     const healingMs = healer.backOff > 1 ? Math.max(healer.periodMs, healer.maximumPeriodMs) : healer.periodMs;
     this.pass(60_000 + this.slackMs + pool.failoverMs + detector.failoverWindowMs + 2.5 * healingMs);
-    if (this.wires.lossy || this.healer.state.phase === 'abandoned' || this.isImpatient()) return;
+    if (this.wires.lossy || this.wires.verdictsSwapped || this.healer.state.phase === 'abandoned' || this.isImpatient())
+      return;
     const { phase } = this.session.state;
     const recovering = phase === 'Recovering' || phase === 'AwaitingFailover' || phase === 'Rejoining';
     holds(!recovering, 'recovery', () => `the session is still ${phase}`);
@@ -224,6 +225,7 @@ export class World {
 
   /** May our BYE have been lost, or not have been sent since the Focus was thought to be dead? */
   private mayBeForgotten(): boolean {
+    if (this.isImpatient() || this.setting.detector.rules === suspiciousRules) return true;
     return this.schedule.actions.some(
       ({ deed }) =>
         deed.deed === 'happen' ||
