@@ -60,8 +60,8 @@ const sessionRequests: readonly Choice[] = [
   [2, ask('session', (chance) => ({ command: 'admit', participants: [somebody(chance)] }))],
   [2, ask('session', (chance) => ({ command: 'deny', participants: [somebody(chance)] }))],
   [1, ask('session', () => ({ command: 'end-conference' }))],
-  [2, ask('session', (chance) => ({ command: chance.one(['roster', 'status']) }))],
-  [2, ask('session', () => ({ command: 'join' }))],
+  [4, ask('session', (chance) => ({ command: chance.one(['roster', 'status']) }))],
+  [4, ask('session', () => ({ command: 'join' }))],
 ];
 
 const mcuRequests: readonly Choice[] = [
@@ -171,8 +171,7 @@ const outcomes: readonly Outcome[] = [
 const reports = ['active', 'inactive', 'failing-over', 'unsupported'] as const;
 
 function reportMcu(chance: Chance): Deed {
-  const report = chance.one(chance.happens(0.2) ? reports : reports.slice(0, 3));
-  return { deed: 'happen', occurrence: { event: 'mcu-report', mcu: mcuName(chance), report } };
+  return { deed: 'happen', occurrence: { event: 'mcu-report', mcu: mcuName(chance), report: chance.one(reports) } };
 }
 
 const occurrences: readonly ((chance: Chance) => Occurrence)[] = [
@@ -272,7 +271,9 @@ export const drawFailure = of([
 export const drawMcuDeed = of([
   [4, of(mcuFaults)],
   [6, of(mcuRequests)],
-  [2, reportMcu],
+  [4, reportMcu],
+  [3, (chance) => askMcu(chance, { command: 'unmute' })],
+  [2, ask('chat', () => ({ command: 'send', text: 'hello' }))],
   [1, of(focusFaults)],
   [1, disturbWire('detector>mcus')],
   [1, ask('detector', () => ({ command: 'reset' }))],
@@ -287,6 +288,9 @@ export const drawHealingDeed = of([
   [2, of(hopFaults)],
   [1, of(focusFaults)],
   [1, of(routeRequests)],
+  [1, () => ({ deed: 'replace', node: 'healer' })],
+  [1, ask('detector', () => ({ command: 'reset' }))],
+  [1, () => ({ deed: 'happen', occurrence: { event: 'unreadable', message: 'simulated' } })],
 ]);
 
 /** Somebody loses patience, or has more of it; and what patience depends on. */

@@ -1,5 +1,6 @@
 /** Schedules: a setting, and what is done when. The same seed draws the same schedule. */
 import type { ConferenceSessionState } from '../../nodes/recovery/conference-session';
+import type { McuReport } from '../../nodes/recovery/messages';
 import { Chance } from './chance';
 import {
   type Deed,
@@ -51,6 +52,7 @@ const delicate: readonly ConferenceSessionState['phase'][] = [
   'Rejoining',
   'Rejoining',
   'Disconnecting',
+  'Disconnecting',
   'Disconnected',
   'Idle',
 ];
@@ -75,7 +77,9 @@ export function drawSchedule(seed: number): Schedule {
       actions.push({ when: { phase: 'Disconnected', afterMs }, deed: { deed: 'ask', of: 'session', request: join } });
     }
   }
-  return { seed, setting, actions, tailMs: chance.duration(10, 60_000), calm: chance.happens(0.6) };
+  // A calm that is full of heartbeats costs much and shows little.
+  const isTalkative = setting.session.heartbeatMs > 0 && setting.session.heartbeatMs < 3_000;
+  return { seed, setting, actions, tailMs: chance.duration(10, 60_000), calm: chance.happens(isTalkative ? 0.2 : 0.6) };
 }
 
 /** The actions of a schedule; what they need of the setting is set there. */
@@ -152,9 +156,33 @@ const mcuTrouble: Shape = (chance, setting) => {
     { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'chat', request: { ...call } } },
     { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'audio-video', request: { ...call } } },
     { when: { atMs }, deed: rollOver(chance) },
+    ...(chance.happens(0.4) ? [{ when: when(), deed: report('chat', 'failing-over') }] : []),
+    ...(chance.happens(0.4) ? [{ when: when(), deed: report('chat', 'inactive') }] : []),
     ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawMcuDeed(chance) })),
   ];
 };
+
+/** An MCU that is not active for long: operations wait for it, are sent all the same, and meet whatever becomes of it. */
+const idleMcu: Shape = (chance, setting) => {
+  const when = drawCluster(chance, 2_000, 100);
+  setting.pool.mcuActivationMs = chance.one([1_000, 12_000]);
+  setting.pool.latencyMs = chance.one([10, 250]);
+  setting.mcu.activationTimeoutMs = chance.one([100, 300, 30_000]);
+  const answer: Deed = {
+    deed: 'roughen',
+    roughness: { rough: 'answer', purpose: 'operation', outcome: { kind: 'ok', status: 200 }, count: 4 },
+  };
+  return [
+    { when: { atMs: 0 }, deed: answer },
+    { when: when(), deed: { deed: 'ask', of: 'audio-video', request: { command: 'unmute' } } },
+    { when: when(), deed: report('audio-video', chance.one(['active', 'inactive', 'unsupported'])) },
+    ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawMcuDeed(chance) })),
+  ];
+};
+
+function report(mcu: 'audio-video' | 'chat', said: McuReport): Deed {
+  return { deed: 'happen', occurrence: { event: 'mcu-report', mcu, report: said } };
+}
 
 /** Failures that nobody is to hear of, with evidence that comes, is withdrawn, and comes again. */
 const maintenance: Shape = (chance, setting) => {
@@ -195,6 +223,7 @@ const repair: Shape = (chance, setting) => {
   const atMs = chance.duration(100, 4_000);
   if (chance.happens(0.3))
     Object.assign(setting.healer, { mode: 'LimitedRetry', horizonMs: chance.duration(200, 15_000) });
+  if (chance.happens(0.5)) setting.healer.periodMs = 400;
   return [
     { when: { atMs }, deed: { deed: 'fault', fault: { command: 'break-hop', how: 'silent' } } },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
@@ -210,7 +239,7 @@ const patience: Shape = (chance, setting) => {
   setting.giveUp.giveUpAfterMs = chance.one([5_000, 20_000, 60_000]);
   return [
     { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'audio-video', request: { ...call } } },
-    ...(chance.happens(0.3) ? [{ when: { atMs }, deed: disturbWire('give-up>session')(chance) }] : []),
+    ...(chance.happens(0.5) ? [{ when: { atMs }, deed: disturbWire('give-up>session')(chance) }] : []),
     ...(chance.happens(0.3) ? [{ when: { atMs }, deed: dropMedia }] : []),
     { when: { atMs }, deed: failure },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
@@ -237,7 +266,9 @@ const slowVerdicts: Shape = (chance, setting) => {
 /** Who joins waits, and is let in while things go wrong. */
 const lobby: Shape = (chance, setting) => {
   setting.pool.lobby = chance.happens(0.9);
+  if (chance.happens(0.4)) setting.session.lobbyTimeoutMs = chance.duration(300, 6_000);
   return [
+    ...(chance.happens(0.4) ? [{ when: { atMs: 0 }, deed: admitTwice }] : []),
     { when: { phase: 'InLobby', afterMs: chance.duration(1, 3_000) }, deed: drawFailure(chance) },
     ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, 6_000), deed: drawLobbyDeed(chance) })),
   ];
@@ -265,6 +296,8 @@ const lostAnswer: Shape = (chance, setting) => {
 
 const call: Asked = { command: 'call', media: ['audio'] };
 
+const admitTwice: Deed = { deed: 'roughen', roughness: { rough: 'admitted', how: 'twice', count: 2 } };
+
 const dropMedia: Deed = { deed: 'fault', fault: { command: 'drop-media', mcu: 'audio-video' } };
 
 const shapes: readonly (readonly [number, Shape])[] = [
@@ -274,12 +307,13 @@ const shapes: readonly (readonly [number, Shape])[] = [
   [2, flapping],
   [4, storm],
   [3, mcuTrouble],
+  [1, idleMcu],
   [3, maintenance],
   [2, meddling],
   [2, repair],
-  [3, patience],
+  [4, patience],
   [2, slowVerdicts],
-  [3, lobby],
+  [4, lobby],
   [1, lostAnswer],
 ];
 
