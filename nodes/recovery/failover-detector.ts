@@ -25,6 +25,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -154,6 +155,9 @@ const legal: { readonly [phase in VerdictPhase | 'quiet']: readonly (VerdictPhas
   withdrawn: ['quiet'],
 };
 
+/** The tables as tools see them: for charts, for the simulation, and to switch cells off one by one. */
+export const failoverDetectorTables = { legal, cells: { watching, suppressed }, nothing: ignore } as const;
+
 function judge<Phase extends FailurePhase>(detection: Detection, finding: Finding<Phase>): void {
   const table = detection.state.suppression === null ? watching : suppressed;
   const verdict = detection.state.verdicts[keyOf(finding)];
@@ -229,8 +233,10 @@ function conclude(detection: Detection, verdict: Verdict): void {
 }
 
 /** Closes, without a word, what the session's own fact has closed. */
-function closeShared(detection: Detection): void {
-  for (const verdict of sharedVerdicts(detection)) drop(detection, verdict);
+function closeShared(detection: Detection, { incident }: { incident: string | null }): void {
+  for (const verdict of sharedVerdicts(detection)) if (verdict.incident.id === incident) drop(detection, verdict);
+  // Of an outage that the session had under another name, nobody else says that it is over.
+  clear(detection, sharedVerdicts(detection), 'session-recovered');
   detection.change({ incident: null, missedHeartbeats: 0 });
 }
 
@@ -425,21 +431,22 @@ function findingOf({ state, settings }: Detection, signal: Signal): Finding | nu
 // ------------------------------------------------------------------------------------------------------- the session
 
 function hearSession(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(detection.state, fact)) return;
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
-  detection.change({ session, mode: fact.mode, dialog: fact.dialog });
+  detection.change({ session, heard: fact.seq, mode: fact.mode, dialog: fact.dialog });
   if (!takesPart[session]) sessionEnded(detection, fact);
   else if (session === 'Reconnecting') sessionReconnecting(detection, fact);
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.
   else if (fact.event === 'session-status') clear(detection, sharedVerdicts(detection), 'session-status');
   else if (fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofClosedIncident)
-    closeShared(detection);
+    closeShared(detection, fact);
 }
 
 /** What the session's own fact does not close is closed by `cleared`, lest an incident stays open for ever. */
-function sessionEnded(detection: Detection, { incident }: { incident: string | null }): void {
-  if (incident === detection.state.incident?.id) closeShared(detection);
+function sessionEnded(detection: Detection, fact: { incident: string | null }): void {
+  if (fact.incident === detection.state.incident?.id) closeShared(detection, fact);
   clear(detection, allVerdicts(detection), 'session-ended');
   detection.change({ incident: null, missedHeartbeats: 0 });
 }
@@ -452,12 +459,14 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
   const { focus, hop } = detection.state.verdicts;
   if (hop !== undefined) drop(detection, hop);
   detection.change({ missedHeartbeats: 0 });
-  if (fact.event === 'session-status' && focus === undefined) resumeFailover(detection);
+  if (focus === undefined) resumeFailover(detection, fact.event);
 }
 
-/** A session that waits for `failed-over` after a restart would wait in vain if we had forgotten (PER-6). */
-function resumeFailover(detection: Detection): void {
-  const rule = 'session-status';
+/**
+ * A session that waits for `failed-over` would wait in vain if we had forgotten after a restart (PER-6), or had withdrawn
+ * the verdict that was on its way to it.
+ */
+function resumeFailover(detection: Detection, rule: string): void {
   const incident = incidentFor(detection, 'focus', null);
   put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence: [], recoveryAction: [] });
   awaitFailover(detection, rule);

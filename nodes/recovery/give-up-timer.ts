@@ -36,6 +36,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -227,6 +228,9 @@ const legal: { readonly [phase in GiveUpPhase]: readonly GiveUpPhase[] } = {
   cancelled: ['disarmed'],
   'given-up': ['disarmed'],
 };
+
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const giveUpTimerTable = { legal, cells: table, nothing: ignore } as const;
 
 function run<Event extends keyof Events>(timer: Timer, event: Event, detail: Events[Event]): void {
   table[timer.state.phase][event](timer, detail);
@@ -470,7 +474,8 @@ const whenDue = {
 };
 
 function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionStatus): void {
-  timer.change({ dialog: fact.dialog });
+  if (isOutdated(timer.state, fact)) return;
+  timer.change({ dialog: fact.dialog, heard: fact.seq });
   // A change of mode is the same Reconnecting (GU-5).
   if (fact.event === 'mode-changed') return;
   timer.change({ session: fact.state });

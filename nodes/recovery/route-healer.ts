@@ -22,6 +22,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -270,6 +271,9 @@ const legal: { readonly [phase in HealingPhase]: readonly HealingPhase[] } = {
   attempting: ['idle', 'waiting', 'abandoned'],
   abandoned: ['idle', 'repairing', 'waiting', 'abandoned'],
 };
+
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const routeHealerTable = { legal, cells: table, nothing: ignore } as const;
 
 function run<Event extends keyof Events>(healing: Healing, event: Event, detail: Events[Event]): void {
   table[healing.state.phase][event](healing, detail);
@@ -566,11 +570,12 @@ function hearOutcome(healing: Healing, signal: Signal): void {
 }
 
 function hearSession(healing: Healing, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(healing.state, fact)) return;
   const isOver = endsHealing(healing.state, fact);
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
-  healing.change({ session, dialog: fact.dialog });
+  healing.change({ session, heard: fact.seq, dialog: fact.dialog });
   if (isOver) run(healing, 'over', null);
   if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
 }

@@ -366,9 +366,10 @@ describe('failover detector: heartbeats', () => {
     const detector = listening();
     detector.answer(430);
     recovers(detector);
+    detector.answer(481, { purpose: 'heal', method: 'UPDATE' });
     const turned = { event: 'mode-changed', previousMode: 'recovering', mode: 'rejoining', reason: 'FocusFailover' };
     assert.deepEqual(detector.hear(turned as Parameters<Detector['hear']>[0]), []);
-    assert.deepEqual(detector.state.verdicts, {});
+    assert.deepEqual(Object.keys(detector.state.verdicts), ['focus']);
     assert.deepEqual(detector.answer(430), []);
   });
 });
@@ -683,6 +684,16 @@ describe('failover detector: commands and restarts', () => {
     assert.equal(probe.incident, 'outage-1');
     const [failedOver] = only(detector.answer(200, { purpose: 'probe' }), 'failover-detected');
     assert.deepEqual([failedOver.phase, failedOver.incident], ['failed-over', 'outage-1']);
+  });
+
+  // Found by simulation, seed 3589504075: the session waited for the re-join for ever.
+  it('DET-2 a verdict that was withdrawn while it was on its way to the session stands all the same', () => {
+    const detector = listening();
+    detector.answer(481);
+    assert.deepEqual(verdicts(detector.command('reset')), ['focus cleared']);
+    const stands = detector.session('Connected', 'Reconnecting', { mode: 'rejoining', reason: 'FocusFailover' });
+    assert.equal(only(stands, 'probe').length, 1);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
   });
 
   it('PER-6 without probing it does so at once', () => {
