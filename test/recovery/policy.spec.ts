@@ -181,6 +181,15 @@ describe('incidents', () => {
     assert.match(one.id, /^daily@pool\.example\/hop\/1970-01-01T00:00:00\.000Z\/[0-9a-z]{4}$/);
   });
 
+  it('rule 7: a route whose outage has another name than that of the Focus is closed in words', () => {
+    const detector = new Policy(failoverDetector, failoverDetectorDefaults);
+    detector.session('Connecting', 'Connected', { incident: null });
+    const [failed] = only(detector.answer(430, { incident: null }), 'failover-detected');
+    const members = { mode: 'rejoining', incident: 'outage-2' } as const;
+    const [cleared] = only(detector.session('Connected', 'Reconnecting', members), 'failover-detected');
+    assert.deepEqual([cleared.level, cleared.phase, cleared.incident], ['hop', 'cleared', failed.incident]);
+  });
+
   // Found by simulation, seed 3661809585: the session had the outage under another name.
   it('rule 7: a verdict of another incident than the one that the session closes is withdrawn in words', () => {
     const detector = new Policy(failoverDetector, { ...failoverDetectorDefaults, probing: false });
