@@ -326,14 +326,21 @@ function severityOf(level: FailureLevel, phase: FailurePhase): Severity {
 
 /** After `failed`: the route of a dead Focus is no question any more, and the re-join waits until it is worth trying. */
 function awaitFailover(detection: Detection, rule: string): void {
-  const { hop } = detection.state.verdicts;
-  if (hop !== undefined) drop(detection, hop);
+  leaveRoute(detection);
   const { settings, now } = detection;
   if (!settings.probing) return failedOver(detection, rule);
   const until = now + settings.failoverWindowMs;
   detection.change({ failover: { since: now, until, probeInFlight: false } });
   detection.schedule('failover-window', until);
   sendProbe(detection);
+}
+
+/** Closes the question of the route; in words only if the outage of the Focus is another one, which will not close it. */
+function leaveRoute(detection: Detection): void {
+  const { hop } = detection.state.verdicts;
+  if (hop === undefined) return;
+  if (hop.incident.id === detection.state.incident?.id) drop(detection, hop);
+  else clear(detection, [hop], 'rejoining');
 }
 
 function failedOver(detection: Detection, rule: string): void {
@@ -456,8 +463,8 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
     detection.change({ incident: { id: fact.incident, startedAt: detection.now } });
   }
   if (fact.mode !== 'rejoining') return;
-  const { focus, hop } = detection.state.verdicts;
-  if (hop !== undefined) drop(detection, hop);
+  const { focus } = detection.state.verdicts;
+  leaveRoute(detection);
   detection.change({ missedHeartbeats: 0 });
   if (focus === undefined) resumeFailover(detection, fact.event);
 }

@@ -499,7 +499,9 @@ function hearCall(timer: Timer, { mcu, state }: CallStateChanged): void {
 
 /** Calls outlive the dialogs of their conference (FE-5), so media are heard whatever dialog they speak of. */
 function hearMedia(timer: Timer, mcu: string, flows: boolean): void {
-  const before = timer.state.flowing;
+  const { session, flowing: before } = timer.state;
+  // Late news of a session that has ended say nothing of the next one.
+  if (session !== null && !takesPart[session]) return;
   if (before.includes(mcu) === flows) return;
   const flowing = flows ? [...before, mcu] : before.filter((other) => other !== mcu);
   timer.change({ flowing, mediaEndedAt: flowing.length === 0 ? timer.now : null });

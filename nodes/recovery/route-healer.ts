@@ -544,6 +544,10 @@ function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
     const ours = incident !== null && incident === healing.state.incident?.id;
     healing.change({ closedIncident: incident, ...(ours && { incident: null }) });
   } else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
+    // A repair that has outlived its own incident goes on for the sake of this one.
+    if (incident !== null && healing.state.incident === null && healing.state.phase === 'repairing') {
+      healing.change({ incident: { id: incident, startedAt: healing.now } });
+    }
     run(healing, 'broken', verdict);
   }
 }

@@ -223,6 +223,15 @@ describe('give-up timer: attempts', () => {
 describe('give-up timer: media', () => {
   const settings = { giveUpAfterMs: 0, mediaEndedMs: 60_000 };
 
+  // Found by simulation, seed 752165267: the record was never idle again, and the next outage would have been given up.
+  it('GU-4 late news of the calls of a session that has ended say nothing of the next one', () => {
+    const timer = listening({ ...quiet, ...settings });
+    timer.session('Connected', 'Disconnected', { incident: null });
+    call(timer, 'Established');
+    call(timer, 'Terminated');
+    assert.ok(timer.machine.idle(timer.state));
+  });
+
   it('GU-4 media that have ended for so long have the same effect', () => {
     const timer = listening({ ...quiet, ...settings });
     media(timer, true);

@@ -163,6 +163,15 @@ describe('policy machines: facts out of order', () => {
 });
 
 describe('incidents', () => {
+  it('rule 7: a route whose outage has another name than that of the Focus is closed in words', () => {
+    const detector = new Policy(failoverDetector, failoverDetectorDefaults);
+    detector.session('Connecting', 'Connected', { incident: null });
+    const [failed] = only(detector.answer(430, { incident: null }), 'failover-detected');
+    const members = { mode: 'rejoining', incident: 'outage-2' } as const;
+    const [cleared] = only(detector.session('Connected', 'Reconnecting', members), 'failover-detected');
+    assert.deepEqual([cleared.level, cleared.phase, cleared.incident], ['hop', 'cleared', failed.incident]);
+  });
+
   // Found by simulation, seed 3661809585: the session had the outage under another name.
   it('rule 7: a verdict of another incident than the one that the session closes is withdrawn in words', () => {
     const detector = new Policy(failoverDetector, { ...failoverDetectorDefaults, probing: false });
