@@ -508,7 +508,7 @@ function cancelJoin(draft: Draft, { operationId }: InputOf<'terminate'>): void {
 }
 
 function leftBeforeJoined(): RecoveryError {
-  return operationFailure('SessionTerminated', 'The session was terminated before the join had completed.');
+  return operationFailure('SessionTerminated', 'The session was terminated before the join had completed.', true);
 }
 
 /** From Connecting back to Idle. */
@@ -593,9 +593,8 @@ function close(
 }
 
 function cutShort({ operation }: Operation): RecoveryError {
-  return operationFailure('SessionTerminated', `The conference session ended before ${operation} was answered.`, {
-    safeToReplay: idempotent(operation),
-  });
+  const message = `The conference session ended before ${operation} was answered.`;
+  return operationFailure('SessionTerminated', message, idempotent(operation));
 }
 
 function finish(draft: Draft): void {

@@ -323,7 +323,7 @@ function terminate(draft: Draft, reason: McuReason): void {
   failQueue(draft, ({ operation }) =>
     reason === 'NotSupported'
       ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
-      : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`),
+      : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`, true),
   );
 }
 
@@ -588,9 +588,7 @@ function callEnded(draft: Draft, input: InputOf<'call-ended'>): void {
 }
 
 function callOver(reason: 'Aborted' | 'SessionTerminated' | 'SessionRetrying'): RecoveryError {
-  return operationFailure(reason, 'The call ended before it was established.', {
-    retryable: reason === 'SessionRetrying',
-  });
+  return operationFailure(reason, 'The call ended before it was established.', true);
 }
 
 /** Ends the call from our side, without waiting for an answer. */
