@@ -226,7 +226,9 @@ function inputOf(fact: Fact): ConferenceSessionInput | null {
       if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
       return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
     case 'healing-abandoned':
-      return fact.reason === 'horizon' ? { input: 'route-abandoned', dialog } : null;
+      if (fact.reason === 'horizon') return { input: 'route-abandoned', dialog };
+      // With the dialog gone, the verdict about the Focus has the say.
+      return fact.reason === 'dialog-gone' ? null : { input: 'healing-stopped', dialog };
     default:
       return null;
   }

@@ -96,6 +96,8 @@ export interface ConferenceSessionState extends MachineState {
   properties: JsonObject;
   /** The latest that the Focus said of each MCU. */
   mcus: McuReports;
+  /** An answer asked for a new registration too; it is refreshed before the dialog is (MS-SIPRE 3.7.5.3.1). */
+  registrationStale: boolean;
 }
 
 /** What reaches a conference session. */
@@ -125,8 +127,10 @@ export type ConferenceSessionInput =
     }
   | { input: 'route-healthy'; dialog: number }
   | { input: 'route-abandoned'; dialog: number }
+  /** No repair will come, and the session goes on as it is. */
+  | { input: 'healing-stopped'; dialog: number }
   | { input: 'deadline'; deadline: string }
-  | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' }>;
+  | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'text' }>;
 
 /** What a conference session asks for; `mcu` tells one MCU session, or all (null), something. */
 export type ConferenceSessionEffect =
@@ -171,7 +175,8 @@ type Row<K extends InputKind> = readonly [
   Cell<K>,
 ];
 
-const phases: readonly Phase[] = [
+/** Columns of the table. */
+export const conferenceSessionPhases: readonly Phase[] = [
   'Idle',
   'Connecting',
   'InLobby',
@@ -196,7 +201,7 @@ const legal: { readonly [state in ConferenceState]: readonly ConferenceState[] }
 
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
-const table: { readonly [K in InputKind]: Row<K> } = {
+export const conferenceSessionTable: { readonly [K in InputKind]: Row<K> } = {
   //                     Idle          Connecting     InLobby        Connected      Recovering     AwaitingFailover Rejoining     Disconnecting  Disconnected
   // requests
   'join':               [join,         refuseJoin,    refuseJoin,    refuseJoin,    refuseRetry,   refuseRetry,   refuseRetry,   refuseBegin,   joinAnew],
@@ -209,8 +214,9 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'focus-failed':       [none,         none,          loseFocus,     loseFocus,     turnToRejoin,  none,          none,          none,          none],
   'focus-failed-over':  [none,         none,          none,          none,          none,          rejoin,        none,          none,          none],
   'route-recovering':   [none,         none,          loseRoute,     loseRoute,     none,          none,          none,          none,          none],
-  'route-healthy':      [none,         none,          none,          resend,        regainRoute,   none,          none,          none,          none],
+  'route-healthy':      [none,         none,          none,          followRoute,   regainRoute,   none,          none,          none,          none],
   'route-abandoned':    [none,         none,          none,          none,          abandonRoute,  none,          none,          none,          none],
+  'healing-stopped':    [none,         none,          none,          failHeld,      failHeld,      none,          none,          none,          none],
   // the conferencing system
   'joined':             [none,         joined,        none,          none,          none,          none,          rejoined,      none,          none],
   'join-failed':        [none,         joinFailed,    none,          none,          none,          none,          rejoinFailed,  none,          none],
@@ -227,6 +233,7 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'session-expired':    [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
   'remote-update':      [none,         none,          signal,        signal,        signal,        none,          none,          none,          none],
   'mcu-report':         [none,         none,          none,          reportMcu,     reportMcu,     none,          none,          none,          none],
+  'media':              [none,         none,          reportMedia,   reportMedia,   reportMedia,   reportMedia,   reportMedia,   none,          none],
   // deadlines
   'join-timeout':       [none,         joinTimedOut,  none,          none,          none,          none,          rejoinTimedOut, none,         none],
   'lobby-timeout':      [none,         none,          lobbyTimedOut, none,          lobbyTimedOut, lobbyTimedOut, lobbyTimedOut, none,          none],
@@ -260,10 +267,11 @@ export const conferenceSession = {
       lobby: [],
       properties: {},
       mcus: {},
+      registrationStale: false,
     };
   },
 
-  /** One step. Never throws; never changes `state` or `input`. What speaks of another dialog changes nothing. */
+  /** One step. Never throws; never changes `state` or `input`. What speaks of another dialog changes nothing (MSG-8). */
   step(
     state: ConferenceSessionState,
     input: ConferenceSessionInput,
@@ -272,8 +280,11 @@ export const conferenceSession = {
   ): Step<ConferenceSessionState, ConferenceSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
     const dialog = 'dialog' in input ? input.dialog : undefined;
-    if (dialog !== undefined && dialog !== state.dialog) return draft;
-    const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
+    if (dialog !== undefined && dialog !== state.dialog) {
+      if ('input' in input && input.input === 'terminate') ignore(draft, input);
+      return draft;
+    }
+    const cell = conferenceSessionTable[kindOf(input)][conferenceSessionPhases.indexOf(state.phase)] as (
       draft: Draft,
       input: ConferenceSessionInput,
     ) => void;
@@ -425,6 +436,7 @@ function sendJoin(draft: Draft, rejoin: boolean): void {
   state.dialog = rejoin ? state.dialog + 1 : 1;
   state.roster = awaitingResync(state.roster);
   state.resyncing = false;
+  state.registrationStale = false;
   draft.effects.push({ effect: 'join', dialog: state.dialog, rejoin, ...state.joinArguments });
 }
 
@@ -502,9 +514,10 @@ function joinTimeout({ settings }: Draft): RecoveryError {
   return timeout(`The join was not answered within ${settings.joinTimeoutMs / 1000} s.`, true);
 }
 
-function cancelJoin(draft: Draft, { operationId }: InputOf<'terminate'>): void {
+function cancelJoin(draft: Draft, input: InputOf<'terminate'>): void {
+  if (input.incident) return ignore(draft, input);
   rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
-  complete(draft, 'terminate', operationId, draft.moment.now, null);
+  complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
 function leftBeforeJoined(): RecoveryError {
@@ -669,39 +682,51 @@ function rejoinTimedOut(draft: Draft): void {
 // --------------------------------------------------------------------------------------------------- intermediate hop failure
 
 function loseRoute(draft: Draft, { incident, recoveryMode, attempts }: InputOf<'route-recovering'>): void {
+  const { state, effects } = draft;
   startOutage(draft, incident, 'hop');
-  draft.state.attempts = attempts;
-  tellMcus(draft, { input: 'reconnecting', focusFailed: false, incident: draft.state.incident });
+  state.attempts = attempts;
+  tellMcus(draft, { input: 'reconnecting', focusFailed: false, incident: state.incident });
   enter(draft, 'Recovering', 'RouteBroken');
+  effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
   const waits = recoveryMode === 'LimitedRetry';
-  for (const operation of Object.values(draft.state.operations)) {
-    const { met } = operation;
-    if (met && waits) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
-    else if (met) failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
-    else failOperation(draft, operation, interrupted(operation));
+  for (const operation of Object.values(state.operations)) {
+    if (!operation.met) failOperation(draft, operation, interrupted(operation));
+    else if (waits) effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    else failWithWhatItMet(draft, operation, operation.met);
   }
 }
 
-function regainRoute(draft: Draft, input: InputOf<'route-healthy'>): void {
-  const { state } = draft;
+function regainRoute(draft: Draft): void {
+  const { state, effects } = draft;
   tellMcus(draft, { input: 'recovered' });
   enter(draft, state.returnTo, 'RouteHealed');
+  effects.push({ effect: 'resume-session-timer', dialog: state.dialog });
   startHeartbeat(draft);
-  const { joining } = state;
   if (state.returnTo === 'InLobby') return;
+  const { joining } = state;
   state.joining = null;
   if (joining) complete(draft, 'join', joining.id, joining.startedAt, { total: state.roster.total });
-  // Related dialogs are recovered after the Focus's: the subscription's refresh brings the full roster (MS-SIPRE 3.7.5.3.4).
-  draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
-  resend(draft, input);
+  followRoute(draft);
 }
 
-/** A silent repair, or the end of the outage: what was held is sent again. */
-function resend(draft: Draft, _: InputOf<'route-healthy'>): void {
+/**
+ * A silent repair, or the end of the outage. The dialogs related to the Focus's take the new route too (MS-SIPRE 3.7.5.3.4):
+ * the subscription, whose refresh brings the full roster, and those of the calls. Then what was held is sent again.
+ */
+function followRoute(draft: Draft): void {
+  draft.effects.push({ effect: 'refresh-roster', dialog: draft.state.dialog });
+  tellMcus(draft, { input: 'route-healed' });
   for (const operation of Object.values(draft.state.operations)) {
     if (!operation.met || (operation.met.kind === 'refused' && operation.met.status === 481)) continue;
     draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
     send(draft, { ...operation, met: null, sends: operation.sends + 1 });
+  }
+}
+
+/** Nobody repairs the route, and what was held for a repair has met its end (UCMA, RouteSetRecoveryMode None). */
+function failHeld(draft: Draft): void {
+  for (const operation of Object.values(draft.state.operations)) {
+    if (operation.met) failWithWhatItMet(draft, operation, operation.met);
   }
 }
 
@@ -720,6 +745,7 @@ function heal(draft: Draft, { attempt, method }: InputOf<'heal'>): void {
     method,
     attempt,
     timeoutMs: settings.repairTimeoutMs,
+    ...(state.registrationStale ? { refreshRegistration: true } : {}),
   });
 }
 
@@ -791,17 +817,25 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const body = signalOfOutcome(input);
   if (body) sendSignal(draft, body);
   if (input.purpose === 'refresh' && (state.phase === 'Connected' || state.phase === 'InLobby')) startHeartbeat(draft);
+  noteRegistration(state, input);
   const operation = input.purpose === 'operation' ? state.operations[input.requestId] : undefined;
   if (!operation) return;
   const { outcome } = input;
   if (outcome.kind === 'ok') return completeOperation(draft, operation, outcome.result);
   const treatment = settings.signalsWired ? treatmentOf(operation, outcome) : 'fail';
-  if (treatment === 'fail') {
-    return failOperation(draft, operation, failureOf(outcome, operation.operation, idempotent(operation.operation)));
-  }
+  if (treatment === 'fail') return failWithWhatItMet(draft, operation, outcome);
   state.operations = { ...state.operations, [operation.id]: { ...operation, met: outcome } };
   const at = draft.moment.now + settings.operationTimeoutMs;
   draft.effects.push({ effect: 'set-deadline', deadline: holdOf(operation), at });
+}
+
+/** Wanted from the first answer that says so until a repair gets through. */
+function noteRegistration(state: ConferenceSessionState, { purpose, outcome }: InputOf<'outcome'>): void {
+  if (outcome.kind === 'refused' && outcome.recoveryAction?.includes('Registration-Route-Set-Update')) {
+    state.registrationStale = true;
+  } else if (outcome.kind === 'ok' && purpose === 'heal') {
+    state.registrationStale = false;
+  }
 }
 
 function holdOf({ id }: Operation): string {
@@ -811,8 +845,11 @@ function holdOf({ id }: Operation): string {
 /** Neither repair nor verdict came. */
 function stopHolding(draft: Draft, { deadline }: InputOf<'hold-expired'>): void {
   const operation = draft.state.operations[deadline.slice('hold-expired:'.length)];
-  if (!operation?.met) return;
-  failOperation(draft, operation, failureOf(operation.met, operation.operation, idempotent(operation.operation)));
+  if (operation?.met) failWithWhatItMet(draft, operation, operation.met);
+}
+
+function failWithWhatItMet(draft: Draft, operation: Operation, met: NonNullable<Operation['met']>): void {
+  failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
 }
 
 function failAll(draft: Draft, error: (operation: Operation) => RecoveryError): void {
@@ -998,6 +1035,11 @@ function reportMcu(draft: Draft, { mcu, report }: InputOf<'mcu-report'>): void {
   draft.state.mcus = { ...draft.state.mcus, [mcu]: report };
   sendSignal(draft, { signal: 'mcu-report', mcu, report });
   draft.effects.push({ effect: 'mcu', mcu, input: { input: 'report', report, seq: draft.state.seq } });
+}
+
+/** Evidence that an MCU is, or is not, reached over another way than signaling; the calls themselves are the MCU sessions'. */
+function reportMedia(draft: Draft, { mcu, flowing }: InputOf<'media'>): void {
+  sendSignal(draft, { signal: 'media', mcu, flowing });
 }
 
 function signal(draft: Draft, input: Parameters<typeof signalOf>[0]): void {

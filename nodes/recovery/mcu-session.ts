@@ -75,6 +75,8 @@ export type McuParentInput =
   | { input: 'reconnecting'; focusFailed: boolean; incident: MachineState['incident'] }
   /** Reconnecting has been left. */
   | { input: 'recovered' }
+  /** The route works again, and may be another. */
+  | { input: 'route-healed' }
   | { input: 'report'; report: McuReport; seq: number }
   | { input: 'roster'; participants: Participants; cause: 'notification' | 'resync' | 'join' }
   | { input: 'terminated' }
@@ -92,7 +94,7 @@ export type McuSessionInput =
 /** What an MCU session asks for; `proxy` hands an operation to the conference session. */
 export type McuSessionEffect =
   | DeadlineEffect
-  | Extract<SignalingEffect, { effect: 'place-call' | 'end-call' | 'send-text' }>
+  | Extract<SignalingEffect, { effect: 'place-call' | 'refresh-call' | 'end-call' | 'send-text' }>
   | { effect: 'proxy'; operation: string; operationId: string; arguments: JsonObject };
 
 interface Draft {
@@ -114,7 +116,8 @@ type InputOf<K extends Kind> = Extract<McuSessionInput, { input: K } | { event: 
 type Cell<K extends Kind> = (draft: Draft, input: InputOf<K>) => void;
 type Row<K extends Kind> = readonly [Cell<K>, Cell<K>, Cell<K>, Cell<K>, Cell<K>];
 
-const phases: readonly Phase[] = ['Unbound', 'Idle', 'Active', 'Retrying', 'Terminated'];
+/** Columns of the table. */
+export const mcuSessionPhases: readonly Phase[] = ['Unbound', 'Idle', 'Active', 'Retrying', 'Terminated'];
 
 /** UCMA, McuSession.State: the documented transitions, as states that people see. */
 const legal: { readonly [state in McuState]: readonly McuState[] } = {
@@ -126,12 +129,13 @@ const legal: { readonly [state in McuState]: readonly McuState[] } = {
 
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
-const table: { readonly [K in Kind]: Row<K> } = {
+export const mcuSessionTable: { readonly [K in Kind]: Row<K> } = {
   //                 Unbound        Idle           Active         Retrying       Terminated
   'joining':        [none,          none,          none,          none,          begin],
   'joined':         [bind,          rebind,        rebind,        rebind,        none],
   'reconnecting':   [pause,         pauseIdle,     pauseActive,   pause,         none],
   'recovered':      [resume,        resume,        resume,        resume,        none],
+  'route-healed':   [none,          refreshCall,   refreshCall,   refreshCall,   none],
   'report':         [none,          activate,      noteReport,    reactivate,    none],
   'roster':         [roster,        roster,        roster,        roster,        none],
   'terminated':     [end,           end,           end,           end,           none],
@@ -179,7 +183,7 @@ export const mcuSession = {
   ): Step<McuSessionState, McuSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
     const kind: Kind = 'event' in input ? input.event : input.input;
-    const cell = table[kind][phases.indexOf(state.phase)] as (draft: Draft, input: McuSessionInput) => void;
+    const cell = mcuSessionTable[kind][mcuSessionPhases.indexOf(state.phase)] as (draft: Draft, input: McuSessionInput) => void;
     cell(draft, input);
     return draft;
   },
@@ -273,6 +277,10 @@ function pauseActive(draft: Draft, input: InputOf<'reconnecting'>): void {
 function resume(draft: Draft): void {
   draft.state.reconnecting = false;
   if (draft.state.phase !== 'Retrying') draft.state.incident = null;
+}
+
+function refreshCall({ state: { call, mcu }, effects }: Draft): void {
+  if (call?.state === 'Established') effects.push({ effect: 'refresh-call', callId: call.id, mcu });
 }
 
 function activate(draft: Draft, input: InputOf<'report'>): void {

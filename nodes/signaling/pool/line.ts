@@ -28,6 +28,8 @@ export class Line implements Subscriber, Caller {
   conferenceOver = false;
   /** Calls that have not ended, as far as we have heard. */
   readonly calls = new Map<string, Call>();
+  /** Nothing expires in a pool, but whoever asks for its status sees what we were told. */
+  sessionTimer: 'running' | 'paused' = 'running';
   /** The dialog that speaks; 0 when none does. */
   private dialog = 0;
   private established = false;
@@ -74,6 +76,15 @@ export class Line implements Subscriber, Caller {
         break;
       case 'send-text':
         this.sendText(effect);
+        break;
+      case 'refresh-call':
+        // All our dialogs share one route set here, so the heal has done it for the calls as well.
+        break;
+      case 'pause-session-timer':
+        this.sessionTimer = 'paused';
+        break;
+      case 'resume-session-timer':
+        this.sessionTimer = 'running';
     }
   }
 
@@ -97,6 +108,7 @@ export class Line implements Subscriber, Caller {
     const { dialog: number } = effect;
     this.dialog = number;
     this.established = false;
+    this.sessionTimer = 'running';
     const toLobby = this.lobbyNext;
     let joined: { dialog: Dialog; event: SignalingEvent } | null = null;
     this.exchange(
