@@ -3,13 +3,15 @@
  * own (`.node-red`, made afresh). Joins a conference, plays one failure of each level, and tells what the flow does about
  * it. Only looks on: the messages that it prints are those that leave the nodes.
  *
- *   --once         exit after the three failures: with 0 when all have recovered, else with 1
- *   --flow FILE    another flow than examples/canonical.json
+ *   --once              exit after the three failures: with 0 when all have recovered, else with 1
+ *   --flow FILE         another flow than examples/canonical.json
+ *   --folder DIR        another folder than .node-red; emptied first
+ *   --patience SECONDS  how long each thing that must happen may take; 45 by default
  */
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -19,16 +21,22 @@ const { values: options } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
     flow: { type: 'string', default: `${root}examples/canonical.json` },
+    folder: { type: 'string', default: `${root}.node-red` },
+    patience: { type: 'string', default: '45' },
   },
 });
 
-/** How long one failure may take to be recovered from. */
-const patienceMs = 45_000;
+/** How long one thing that must happen may take. */
+const patienceMs = Number(options.patience) * 1000;
+if (!(patienceMs > 0)) {
+  console.error(`--patience ${options.patience}: not a number of seconds`);
+  process.exit(2);
+}
 const hopBrokenForMs = 6_000;
 
 const flow = JSON.parse(readFileSync(options.flow, 'utf8'));
 const { name } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-const userDir = `${root}.node-red`;
+const userDir = resolve(options.folder);
 rmSync(userDir, { recursive: true, force: true });
 const installed = `${userDir}/node_modules/${name}`;
 mkdirSync(dirname(installed), { recursive: true });
@@ -36,8 +44,10 @@ symlinkSync(root, installed, 'junction');
 writeFileSync(`${userDir}/flows.json`, JSON.stringify(flow, null, 2));
 
 const RED = require('node-red');
-const { hooks } = require('@node-red/util');
-const express = require('express');
+// Node-RED's own parts, wherever npm has put them.
+const ofNodeRed = createRequire(require.resolve('node-red'));
+const { hooks, events: nodeRedEvents } = ofNodeRed('@node-red/util');
+const express = ofNodeRed('express');
 
 const port = await listen(1880).catch(() => listen(0));
 const app = express();
@@ -76,7 +86,7 @@ hooks.add('onSend.start', (events) => {
 
 /** Resolves with the first fact that answers the description; rejects when none comes in time. */
 function when(what, matches) {
-  return new Promise((found, missed) => {
+  const fact = new Promise((found, missed) => {
     const timer = setTimeout(() => {
       waiting.delete(look);
       missed(new Error(`${what} was not seen within ${patienceMs / 1000} s`));
@@ -89,6 +99,9 @@ function when(what, matches) {
     };
     waiting.add(look);
   });
+  // After the first thing that was missed, nobody waits for the others of the same failure.
+  fact.catch(() => {});
+  return fact;
 }
 
 const session = (state) =>
@@ -285,10 +298,7 @@ async function stop(code) {
 process.on('SIGINT', () => stop(0));
 process.on('SIGTERM', () => stop(0));
 
-const started = new Promise((resolved) => {
-  const events = require('@node-red/util').events;
-  events.once('flows:started', resolved);
-});
+const started = new Promise((resolved) => nodeRedEvents.once('flows:started', resolved));
 await RED.start();
 await new Promise((resolved) => server.listen(port, '127.0.0.1', resolved));
 await started;

@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Fact, McuStateChanged, OperationFailed, StateChanged } from '../../nodes/recovery/messages';
+import type {
+  Fact,
+  McuStateChanged,
+  OperationFailed,
+  RosterChanged,
+  StateChanged,
+} from '../../nodes/recovery/messages';
 import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
 import { checkMessage } from '../support/schema';
 
@@ -78,8 +84,6 @@ type Description<T> = { [property in keyof T]?: T[property] };
 export class Drill {
   private since = 0;
   private checked = 0;
-  /** Length of the log up to which errors are known and expected. */
-  private forgiven = 0;
 
   private constructor(
     readonly nodeRed: NodeRedProcess,
@@ -113,15 +117,26 @@ export class Drill {
   }
 
   /** The first fact since the mark that answers a description, be it past or to come. */
-  async next<T extends Fact>(description: Description<T>, withinMs = 10_000): Promise<T> {
-    const wanted = JSON.stringify(description);
+  next<T extends Fact>(description: Description<T>, withinMs?: number): Promise<T> {
+    return this.find((fact) => answers(fact, description), JSON.stringify(description), withinMs);
+  }
+
+  /** The first change of the conference's roster since the mark that matches. */
+  roster(matches: (change: RosterChanged) => boolean): Promise<RosterChanged> {
+    return this.find(
+      (fact) =>
+        fact.event === 'roster-changed' && fact.source === 'conference-session' && matches(fact as RosterChanged),
+      `roster-changed with ${matches}`,
+    );
+  }
+
+  private async find<T extends Fact>(matches: (fact: Fact) => boolean, what: string, withinMs = 10_000): Promise<T> {
     const message = await this.nodeRed
-      .waitFor(({ type, payload }) => packTypes.has(type) && answers(payload, description), {
-        since: this.since,
-        withinMs,
-      })
+      .waitFor(({ type, payload }) => packTypes.has(type) && matches(payload as Fact), { since: this.since, withinMs })
       .catch((error: Error) => {
-        throw new Error(`${wanted} ${error.message}\n${this.nodeRed.log()}`);
+        const heard = this.facts().filter((fact) => fact.event !== 'signal' || fact.signal !== 'heartbeat');
+        const account = [...heard.map((fact) => JSON.stringify(fact)), this.nodeRed.log()].join('\n');
+        throw new Error(`${what}: ${error.message}. Seen:\n${account}`);
       });
     return message.payload as T;
   }
@@ -168,33 +183,27 @@ export class Drill {
     return result as { [property: string]: unknown };
   }
 
-  /** Lines in the log that tell of an error, without those that were forgiven. */
-  complaints(): string[] {
-    return this.nodeRed
-      .log()
-      .slice(this.forgiven)
-      .split('\n')
-      .filter((line) => /\[error\]|unhandled|uncaught/i.test(line));
-  }
-
-  /** The errors in the log so far were expected. */
-  forgive(): void {
-    this.forgiven = this.nodeRed.log().length;
-  }
-
-  /** Every message that was seen is valid, `seq` of each node strictly increases, and the log is free of errors. */
-  check(): void {
-    const messages = this.messagesOfPack(this.checked);
-    for (const message of messages) checkMessage(message);
+  /** Every message seen is valid, the `seq` of each node increases, and the log has no errors but those expected. */
+  check(...expected: RegExp[]): void {
+    for (const message of this.messagesOfPack(this.checked)) checkMessage(message);
     this.checked = this.nodeRed.messages.length;
     const latest = new Map<string, number>();
-    for (const { nodeId, payload } of this.nodeRed.messages) {
-      const { seq, event } = payload as { seq?: number; event?: string };
-      if (seq === undefined || !packTypes.has((payload as Fact).source)) continue;
-      assert.ok(seq > (latest.get(nodeId) ?? 0), `seq of ${event} increases: ${JSON.stringify(payload)}`);
+    for (const { nodeId, type, payload } of this.nodeRed.messages) {
+      const { seq, source } = payload as Partial<Fact>;
+      if (seq === undefined || source !== type) continue;
+      assert.ok(seq > (latest.get(nodeId) ?? 0), `seq increases: ${JSON.stringify(payload)}`);
       latest.set(nodeId, seq);
     }
-    assert.deepEqual(this.complaints(), []);
+    const complaints = this.nodeRed
+      .log()
+      .split('\n')
+      .filter((line) => /\[error\]|unhandled|uncaught/i.test(line));
+    for (const pattern of expected) {
+      const index = complaints.findIndex((line) => pattern.test(line));
+      assert.notEqual(index, -1, `${pattern} is in the log:\n${this.nodeRed.log()}`);
+      complaints.splice(index, 1);
+    }
+    assert.deepEqual(complaints, []);
   }
 
   async stop(): Promise<void> {

@@ -158,6 +158,12 @@ export class KamailioFocus extends Peer {
     await this.control('htable.seti', 'fault', method, String(status));
   }
 
+  /** How many requests of a method have reached it since it was started. */
+  async requests(method: 'INVITE' | 'UPDATE'): Promise<number> {
+    const statistic = await this.control('stats.fetch', `rcv_requests_${method.toLowerCase()}`);
+    return Number(/: (\d+)/.exec(statistic)?.[1]);
+  }
+
   protected override async command(): Promise<{ file: string; arguments: string[] }> {
     const database = join(this.directory, 'focus.db');
     for (const suffix of ['', '-wal', '-shm']) rmSync(database + suffix, { force: true });

@@ -11,7 +11,6 @@ import type {
 import type { Call } from './call';
 import type { Focus, Mcu } from './focus';
 import type { FrontEnd } from './front-ends';
-import type { Line } from './line';
 import { poolLimits } from './options';
 import type { System } from './system';
 
@@ -90,7 +89,8 @@ function inject(system: System, fault: PoolFault, conference: string): JsonObjec
       return { mcu: fault.mcu, calls: calls.length };
     }
     case 'place-in-lobby':
-      lineOf(system, conference).lobbyNext = true;
+      if (system.lobbyNext.size >= poolLimits.conferences) throw new Impossible('Too many conferences.');
+      system.lobbyNext.add(conference);
       return { from: 'the next join or re-join' };
     case 'admit': {
       const focus = focusOf(system, conference);
@@ -168,12 +168,6 @@ function focusOf({ foci }: System, conference: string): Focus {
   return focus;
 }
 
-function lineOf({ lines }: System, conference: string): Line {
-  const line = lines.get(conference);
-  if (!line) throw new Impossible(`There is no session of ${conference}.`);
-  return line;
-}
-
 function mcuOf(focus: Focus, name: string): Mcu {
   const mcu = focus.mcu(name);
   if (!mcu)
@@ -184,7 +178,7 @@ function mcuOf(focus: Focus, name: string): Mcu {
 /** Established calls that have packets. */
 function callsOf(system: System, conference: string, name: string): Call[] {
   mcuOf(focusOf(system, conference), name);
-  const calls = [...lineOf(system, conference).calls.values()];
+  const calls = [...(system.lines.get(conference)?.calls.values() ?? [])];
   return calls.filter(({ mcu, phase, hasPackets }) => mcu === name && phase === 'established' && hasPackets);
 }
 

@@ -22,8 +22,6 @@ type Request = Effect<'request'>;
 
 /** One conference that we serve: its dialogs and calls as we see them. */
 export class Line implements Subscriber, Caller {
-  /** The next join ends up in the lobby. */
-  lobbyNext = false;
   /** The conference that we joined is over, whether or not we could hear it: a re-join finds nothing. */
   conferenceOver = false;
   /** Calls that have not ended, as far as we have heard. */
@@ -109,7 +107,7 @@ export class Line implements Subscriber, Caller {
     this.dialog = number;
     this.established = false;
     this.sessionTimer = 'running';
-    const toLobby = this.lobbyNext;
+    const toLobby = system.lobbyNext.has(this.conference);
     let joined: { dialog: Dialog; event: SignalingEvent } | null = null;
     this.exchange(
       inviteTimeoutMs,
@@ -121,7 +119,7 @@ export class Line implements Subscriber, Caller {
         if (focus === null) return refused(403, 'MaximumConferencesExceeded');
         const dialog = focus.join(effect, this, toLobby);
         if (!(dialog instanceof Dialog)) return dialog;
-        if (toLobby) this.lobbyNext = false;
+        system.lobbyNext.delete(this.conference);
         this.routeSet = system.route.routeSet;
         const { placement } = dialog;
         const content =

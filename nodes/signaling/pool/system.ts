@@ -23,6 +23,8 @@ export class System {
   readonly foci = new Map<string, Focus>();
   /** Conferences that we serve, by URI. */
   readonly lines = new Map<string, Line>();
+  /** Conferences whose lobby the next join of ours ends up in, by URI. */
+  readonly lobbyNext = new Set<string>();
   /** Nothing happens any more. */
   closed = false;
   /** Whose port was taken. */
@@ -88,6 +90,7 @@ export class System {
     for (const line of this.lines.values()) line.close();
     this.lines.clear();
     this.foci.clear();
+    this.lobbyNext.clear();
     this.agenda.close();
   }
 }
