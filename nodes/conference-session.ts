@@ -226,9 +226,9 @@ function inputOf(fact: Fact): ConferenceSessionInput | null {
       if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
       return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
     case 'healing-abandoned':
-      if (fact.reason === 'horizon') return { input: 'route-abandoned', dialog };
-      // With the dialog gone, the verdict about the Focus has the say.
-      return fact.reason === 'dialog-gone' ? null : { input: 'healing-stopped', dialog };
+      // A dialog that is gone is the detector's business: its verdict on the Focus follows.
+      if (fact.reason === 'dialog-gone') return null;
+      return { input: fact.reason === 'horizon' ? 'route-abandoned' : 'route-unhealed', dialog };
     default:
       return null;
   }

@@ -15,6 +15,7 @@ import { limits } from './limits';
 import type { McuParentInput } from './mcu-session';
 import type {
   ConferenceState,
+  Fact,
   HealingMethod,
   JsonObject,
   Participant,
@@ -126,9 +127,10 @@ export type ConferenceSessionInput =
       attempts: number;
     }
   | { input: 'route-healthy'; dialog: number }
+  /** The healer gives up, and so does the session. */
   | { input: 'route-abandoned'; dialog: number }
-  /** No repair will come, and the session goes on as it is. */
-  | { input: 'healing-stopped'; dialog: number }
+  /** Nobody heals the route (any more). */
+  | { input: 'route-unhealed'; dialog: number }
   | { input: 'deadline'; deadline: string }
   | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'text' }>;
 
@@ -175,8 +177,7 @@ type Row<K extends InputKind> = readonly [
   Cell<K>,
 ];
 
-/** Columns of the table. */
-export const conferenceSessionPhases: readonly Phase[] = [
+const phases: readonly Phase[] = [
   'Idle',
   'Connecting',
   'InLobby',
@@ -201,7 +202,7 @@ const legal: { readonly [state in ConferenceState]: readonly ConferenceState[] }
 
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
-export const conferenceSessionTable: { readonly [K in InputKind]: Row<K> } = {
+const table: { readonly [K in InputKind]: Row<K> } = {
   //                     Idle          Connecting     InLobby        Connected      Recovering     AwaitingFailover Rejoining     Disconnecting  Disconnected
   // requests
   'join':               [join,         refuseJoin,    refuseJoin,    refuseJoin,    refuseRetry,   refuseRetry,   refuseRetry,   refuseBegin,   joinAnew],
@@ -215,8 +216,8 @@ export const conferenceSessionTable: { readonly [K in InputKind]: Row<K> } = {
   'focus-failed-over':  [none,         none,          none,          none,          none,          rejoin,        none,          none,          none],
   'route-recovering':   [none,         none,          loseRoute,     loseRoute,     none,          none,          none,          none,          none],
   'route-healthy':      [none,         none,          none,          followRoute,   regainRoute,   none,          none,          none,          none],
-  'route-abandoned':    [none,         none,          none,          none,          abandonRoute,  none,          none,          none,          none],
-  'healing-stopped':    [none,         none,          none,          failHeld,      failHeld,      none,          none,          none,          none],
+  'route-abandoned':    [none,         none,          stayOnRoute,   stayOnRoute,   abandonRoute,  none,          none,          none,          none],
+  'route-unhealed':     [none,         none,          stayOnRoute,   stayOnRoute,   failHeld,      none,          none,          none,          none],
   // the conferencing system
   'joined':             [none,         joined,        none,          none,          none,          none,          rejoined,      none,          none],
   'join-failed':        [none,         joinFailed,    none,          none,          none,          none,          rejoinFailed,  none,          none],
@@ -279,12 +280,8 @@ export const conferenceSession = {
     settings: ConferenceSessionSettings,
   ): Step<ConferenceSessionState, ConferenceSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
-    const dialog = 'dialog' in input ? input.dialog : undefined;
-    if (dialog !== undefined && dialog !== state.dialog) {
-      if ('input' in input && input.input === 'terminate') ignore(draft, input);
-      return draft;
-    }
-    const cell = conferenceSessionTable[kindOf(input)][conferenceSessionPhases.indexOf(state.phase)] as (
+    if (speaksOfAnotherDialog(input, state)) return draft;
+    const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
       draft: Draft,
       input: ConferenceSessionInput,
     ) => void;
@@ -295,13 +292,7 @@ export const conferenceSession = {
   /** The fact that tells policy nodes, after a start, how things are. */
   status(state: ConferenceSessionState, moment: Moment): Step<ConferenceSessionState, never> {
     const next = { ...state };
-    const body = {
-      event: 'session-status' as const,
-      state: shown(state.phase),
-      mode: modeOf(state.phase),
-      restored: false,
-    };
-    return { state: next, messages: [fact(next, 'conference-session', moment, 'info', body)], effects: [] };
+    return { state: next, messages: [statusOf(next, moment)], effects: [] };
   },
 
   /** What an MCU session that comes late has to know. */
@@ -322,6 +313,21 @@ export const conferenceSession = {
   /** Nothing is open: the record may be forgotten when room is needed. */
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
+
+function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
+  const body = {
+    event: 'session-status' as const,
+    state: shown(state.phase),
+    mode: modeOf(state.phase),
+    restored: false,
+  };
+  return fact(state, 'conference-session', moment, 'info', body);
+}
+
+/** Does an input belong to another dialog (contract, rule 8)? A `terminate` is judged by its incident first: `isStale`. */
+function speaksOfAnotherDialog(input: ConferenceSessionInput, { dialog }: ConferenceSessionState): boolean {
+  return 'dialog' in input && kindOf(input) !== 'terminate' && input.dialog !== dialog;
+}
 
 function kindOf(input: ConferenceSessionInput): InputKind {
   if ('event' in input) return input.event;
@@ -515,7 +521,7 @@ function joinTimeout({ settings }: Draft): RecoveryError {
 }
 
 function cancelJoin(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) return ignore(draft, input);
+  if (isStale(draft, input)) return ignore(draft, input);
   rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
   complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
@@ -542,10 +548,18 @@ function lobbyTimedOut(draft: Draft): void {
 
 function terminate(draft: Draft, input: InputOf<'terminate'>): void {
   const { state, moment } = draft;
-  if (input.incident && input.incident !== state.incident?.id) return ignore(draft, input);
+  if (isStale(draft, input)) return ignore(draft, input);
   state.terminating = [{ id: input.operationId, startedAt: moment.now }];
   const reason = input.reason === 'GaveUp' ? 'GaveUp' : 'TerminateRequested';
   close(draft, reason, { joinError: leftBeforeJoined(), because: input });
+}
+
+/**
+ * Was it decided about an outage that has closed, or about another dialog without an outage? During a re-join the dialog is
+ * newer than any that was told, and the outage is the same.
+ */
+function isStale({ state }: Draft, { incident, dialog }: InputOf<'terminate'>): boolean {
+  return incident ? incident !== state.incident?.id : dialog !== undefined && dialog !== state.dialog;
 }
 
 function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void {
@@ -553,7 +567,7 @@ function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void
 }
 
 function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) return ignore(draft, input);
+  if (isStale(draft, input)) return ignore(draft, input);
   const { operationId } = input;
   const { state, moment } = draft;
   if (state.terminating.length >= limits.operations) {
@@ -568,7 +582,7 @@ function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
 }
 
 function ended(draft: Draft, input: InputOf<'terminate'>): void {
-  if (input.incident) ignore(draft, input);
+  if (isStale(draft, input)) ignore(draft, input);
   else complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
@@ -646,8 +660,7 @@ function startOutage(draft: Draft, incident: string | null, level: 'focus' | 'ho
   const { state, moment } = draft;
   state.returnTo = state.phase === 'InLobby' ? 'InLobby' : 'Connected';
   state.attempts = 0;
-  state.incident =
-    incident === null ? mintIncident(state.conference, level, moment.now) : { id: incident, startedAt: moment.now };
+  state.incident = incident === null ? mintIncident(state, level, moment.now) : { id: incident, startedAt: moment.now };
   cancelDeadlines(draft, 'heartbeat-due');
 }
 
@@ -690,9 +703,10 @@ function loseRoute(draft: Draft, { incident, recoveryMode, attempts }: InputOf<'
   effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
   const waits = recoveryMode === 'LimitedRetry';
   for (const operation of Object.values(state.operations)) {
-    if (!operation.met) failOperation(draft, operation, interrupted(operation));
-    else if (waits) effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
-    else failWithWhatItMet(draft, operation, operation.met);
+    const { met } = operation;
+    if (waits && isHeld(operation)) effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    else if (met) failAsMet(draft, operation, met);
+    else failOperation(draft, operation, interrupted(operation));
   }
 }
 
@@ -717,21 +731,31 @@ function followRoute(draft: Draft): void {
   draft.effects.push({ effect: 'refresh-roster', dialog: draft.state.dialog });
   tellMcus(draft, { input: 'route-healed' });
   for (const operation of Object.values(draft.state.operations)) {
-    if (!operation.met || (operation.met.kind === 'refused' && operation.met.status === 481)) continue;
+    if (!isHeld(operation)) continue;
     draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
     send(draft, { ...operation, met: null, sends: operation.sends + 1 });
   }
 }
 
-/** Nobody repairs the route, and what was held for a repair has met its end (UCMA, RouteSetRecoveryMode None). */
-function failHeld(draft: Draft): void {
-  for (const operation of Object.values(draft.state.operations)) {
-    if (operation.met) failWithWhatItMet(draft, operation, operation.met);
-  }
-}
-
 function abandonRoute(draft: Draft): void {
   close(draft, 'RouteAbandoned', { joinError: leftBeforeJoined() });
+}
+
+/**
+ * The silent repair was given up, or there is none (RouteSetRecoveryMode None): nobody saw a state change, and there will
+ * be none (O25). Whoever holds an outage open for this route hears that the session knows of none, so that the next
+ * failure is a new one.
+ */
+function stayOnRoute(draft: Draft): void {
+  failHeld(draft);
+  draft.messages.push(statusOf(draft.state, draft.moment));
+}
+
+/** What waits for the route waits in vain. */
+function failHeld(draft: Draft): void {
+  for (const operation of Object.values(draft.state.operations)) {
+    if (isHeld(operation)) failAsMet(draft, operation, operation.met);
+  }
 }
 
 function heal(draft: Draft, { attempt, method }: InputOf<'heal'>): void {
@@ -823,7 +847,7 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const { outcome } = input;
   if (outcome.kind === 'ok') return completeOperation(draft, operation, outcome.result);
   const treatment = settings.signalsWired ? treatmentOf(operation, outcome) : 'fail';
-  if (treatment === 'fail') return failWithWhatItMet(draft, operation, outcome);
+  if (treatment === 'fail') return failAsMet(draft, operation, outcome);
   state.operations = { ...state.operations, [operation.id]: { ...operation, met: outcome } };
   const at = draft.moment.now + settings.operationTimeoutMs;
   draft.effects.push({ effect: 'set-deadline', deadline: holdOf(operation), at });
@@ -838,6 +862,12 @@ function noteRegistration(state: ConferenceSessionState, { purpose, outcome }: I
   }
 }
 
+/** Does it wait for the route? What was answered 481 waits for the verdict on the Focus instead. */
+function isHeld(operation: Operation): operation is Operation & { met: NonNullable<Operation['met']> } {
+  const { met } = operation;
+  return met !== null && !(met.kind === 'refused' && met.status === 481);
+}
+
 function holdOf({ id }: Operation): string {
   return `hold-expired:${id}`;
 }
@@ -845,11 +875,7 @@ function holdOf({ id }: Operation): string {
 /** Neither repair nor verdict came. */
 function stopHolding(draft: Draft, { deadline }: InputOf<'hold-expired'>): void {
   const operation = draft.state.operations[deadline.slice('hold-expired:'.length)];
-  if (operation?.met) failWithWhatItMet(draft, operation, operation.met);
-}
-
-function failWithWhatItMet(draft: Draft, operation: Operation, met: NonNullable<Operation['met']>): void {
-  failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
+  if (operation?.met) failAsMet(draft, operation, operation.met);
 }
 
 function failAll(draft: Draft, error: (operation: Operation) => RecoveryError): void {
@@ -881,6 +907,10 @@ function failOperation(draft: Draft, operation: Operation, error: RecoveryError)
     mcu,
     input: { input: 'failed', operation: operation.operation, operationId, error },
   });
+}
+
+function failAsMet(draft: Draft, operation: Operation, met: NonNullable<Operation['met']>): void {
+  failOperation(draft, operation, failureOf(met, operation.operation, idempotent(operation.operation)));
 }
 
 function refuse(draft: Draft, input: InputOf<'operation'>, error: RecoveryError): void {

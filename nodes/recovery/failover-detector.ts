@@ -251,10 +251,10 @@ function keyOf({ level, mcu }: { level: FailureLevel; mcu: string | null }): str
 }
 
 function incidentFor(detection: Detection, level: FailureLevel, mcu: string | null): Incident {
-  const { conference, incident } = detection.state;
-  if (mcu !== null) return mintIncident(conference, `mcu-${mcu}`, detection.now);
+  const { incident } = detection.state;
+  if (mcu !== null) return mintIncident(detection.state, `mcu-${mcu}`, detection.now);
   if (incident !== null) return incident;
-  const minted = mintIncident(conference, level, detection.now);
+  const minted = mintIncident(detection.state, level, detection.now);
   detection.change({ incident: minted });
   return minted;
 }

@@ -116,8 +116,7 @@ type InputOf<K extends Kind> = Extract<McuSessionInput, { input: K } | { event: 
 type Cell<K extends Kind> = (draft: Draft, input: InputOf<K>) => void;
 type Row<K extends Kind> = readonly [Cell<K>, Cell<K>, Cell<K>, Cell<K>, Cell<K>];
 
-/** Columns of the table. */
-export const mcuSessionPhases: readonly Phase[] = ['Unbound', 'Idle', 'Active', 'Retrying', 'Terminated'];
+const phases: readonly Phase[] = ['Unbound', 'Idle', 'Active', 'Retrying', 'Terminated'];
 
 /** UCMA, McuSession.State: the documented transitions, as states that people see. */
 const legal: { readonly [state in McuState]: readonly McuState[] } = {
@@ -129,7 +128,7 @@ const legal: { readonly [state in McuState]: readonly McuState[] } = {
 
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
-export const mcuSessionTable: { readonly [K in Kind]: Row<K> } = {
+const table: { readonly [K in Kind]: Row<K> } = {
   //                 Unbound        Idle           Active         Retrying       Terminated
   'joining':        [none,          none,          none,          none,          begin],
   'joined':         [bind,          rebind,        rebind,        rebind,        none],
@@ -183,7 +182,7 @@ export const mcuSession = {
   ): Step<McuSessionState, McuSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
     const kind: Kind = 'event' in input ? input.event : input.input;
-    const cell = mcuSessionTable[kind][mcuSessionPhases.indexOf(state.phase)] as (draft: Draft, input: McuSessionInput) => void;
+    const cell = table[kind][phases.indexOf(state.phase)] as (draft: Draft, input: McuSessionInput) => void;
     cell(draft, input);
     return draft;
   },
@@ -464,7 +463,7 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
-    : mintIncident(draft.state.conference, draft.state.mcu, draft.moment.now);
+    : mintIncident(draft.state, draft.state.mcu, draft.moment.now);
   loseCall(draft);
   enter(draft, 'Retrying', 'McuFailover');
   const latest = verdict.evidence.at(-1)?.seq ?? 0;

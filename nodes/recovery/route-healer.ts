@@ -349,7 +349,7 @@ function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | S
   const { now, state } = healing;
   healing.change({
     dialog,
-    incident: incident === null ? mintIncident(state.conference, 'hop', now) : { id: incident, startedAt: now },
+    incident: incident === null ? mintIncident(state, 'hop', now) : { id: incident, startedAt: now },
     attempt: 0,
     notBefore: 0,
   });

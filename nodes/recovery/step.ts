@@ -59,14 +59,20 @@ export interface PolicyMachine<State extends MachineState, Settings> {
   idle(state: State): boolean;
 }
 
+/** The last instant that a Date can tell (ECMA-262, 21.4.1.1); what is set for later is as good as never. */
+const lastInstant = 8.64e15;
+
 /** An instant as messages carry it: ISO 8601, UTC, milliseconds. */
 export function instant(now: number): string {
-  return new Date(now).toISOString();
+  return new Date(Math.min(now, lastInstant)).toISOString();
 }
 
-/** Identifier of an outage that begins now: unique, since a conference opens one per level at a time. */
-export function mintIncident(conference: string, level: string, now: number): Incident {
-  return { id: `${conferenceName(conference)}/${level}/${instant(now)}`, startedAt: now };
+/**
+ * An outage that begins now. The number of the fact that is about to tell of it keeps two of one level apart that begin in
+ * the same millisecond (contract, rule 7).
+ */
+export function mintIncident({ conference, seq }: MachineState, level: string, now: number): Incident {
+  return { id: `${conferenceName(conference)}/${level}/${instant(now)}/${seq + 1}`, startedAt: now };
 }
 
 /**

@@ -588,6 +588,63 @@ describe('conference session', () => {
       assert.equal(effectsOf(effects, 'request').length, 0);
     });
 
+    it('HOP-13 O25 when nobody heals the route, what is held fails at once, and the state is unchanged', () => {
+      for (const input of ['route-unhealed', 'route-abandoned'] as const) {
+        const session = connected();
+        session.give(operation('lock-1'));
+        session.give(outcome('lock-1', refused(430)));
+        session.give(operation('unlock-1', 'unlock'));
+        const { messages } = session.give({ input, dialog: 1 });
+        const [failed, status, ...others] = messages;
+        assert.deepEqual(others, []);
+        assert.equal(only(failed ? [failed] : [], 'operation-failed')[0].error.code, 'SIP-430');
+        const [told] = only(status ? [status] : [], 'session-status');
+        assert.deepEqual([told.state, told.mode, told.incident, told.active], ['Connected', null, null, false]);
+        assert.equal(session.deadlines.size, 0);
+        assert.deepEqual(Object.keys(session.state.operations), ['unlock-1'], 'it may still be answered');
+      }
+    });
+
+    it('HOP-13 so it is in the lobby, where nothing is held', () => {
+      const { messages } = lobbied().give({ input: 'route-unhealed', dialog: 1 });
+      assert.deepEqual(
+        messages.map((message) => 'event' in message && message.event),
+        ['session-status'],
+      );
+    });
+
+    it('what awaits a verdict on the Focus goes on waiting when the route is not healed', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(outcome('lock-1', refused(481)));
+      assert.deepEqual(only(session.give({ input: 'route-unhealed', dialog: 1 }).messages, 'operation-failed'), []);
+      assert.equal(session.deadlines.size, 1);
+    });
+
+    it('HOP-12 stopped in LimitedRetry, the session stays Reconnecting, and what was held fails', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(outcome('lock-1', unreachable));
+      session.give(routeLost('LimitedRetry'));
+      const { messages } = session.give({ input: 'route-unhealed', dialog: 1 });
+      assert.deepEqual(
+        only(messages, 'operation-failed').map(({ operationId, error }) => [operationId, error.name]),
+        [['lock-1', 'ConnectionFailureException']],
+      );
+      assert.equal(messages.length, 1);
+      assert.equal(stateOf(session), 'Reconnecting');
+      assert.equal(session.state.pending, 0);
+    });
+
+    it('HOP-12 what was answered 481 does not wait for the horizon', () => {
+      const session = connected();
+      session.give(operation('lock-1'));
+      session.give(outcome('lock-1', refused(481)));
+      const { messages } = session.give(routeLost('LimitedRetry'));
+      assert.equal(only(messages, 'operation-failed')[0].error.code, 'SIP-481');
+      assert.equal(session.deadlines.size, 0);
+    });
+
     it('HOP-16 an operation is sent three times at most', () => {
       const session = connected();
       session.give(operation('lock-1'));
@@ -664,6 +721,29 @@ describe('conference session', () => {
         [change.state, change.reason, change.criterion, change.explanation, change.severity],
         ['Disconnecting', 'GaveUp', 'elapsed', 'Gave up after 5 min.', 'critical'],
       );
+    });
+
+    it('GU-3 ends the session during a re-join too, whose dialog nobody was told of', () => {
+      const session = connected();
+      session.give(focusFailed());
+      session.give(failedOver());
+      assert.equal(session.state.dialog, 2);
+      const { messages } = session.give({ ...terminate, reason: 'GaveUp', incident: 'outage-1', dialog: 1 });
+      assert.equal(only(messages, 'state-changed')[0].reason, 'GaveUp');
+    });
+
+    it('MSG-8 a terminate of a closed incident, or without one of another dialog, is ignored in every state', () => {
+      const joining = newSession();
+      joining.give(join);
+      const closing = connected();
+      closing.give({ ...terminate, operationId: 'terminate-0' });
+      const ended = recovering();
+      ended.give({ ...terminate, operationId: 'terminate-0' });
+      const ignored = { messages: [], effects: [{ effect: 'ignore', operationId: 'terminate-1' }] };
+      for (const session of [newSession(), joining, lobbied(), connected(), recovering(), closing, ended]) {
+        assert.deepEqual(session.give({ ...terminate, incident: 'outage-0', dialog: session.state.dialog }), ignored);
+        assert.deepEqual(session.give({ ...terminate, dialog: 7 }), ignored);
+      }
     });
 
     it('MSG-8 a terminate of a closed incident is ignored', () => {
