@@ -9,7 +9,8 @@ import {
   conferenceSessionDefaults,
 } from './recovery/conference-session';
 import { invalidOperation } from './recovery/errors';
-import type { Fact, HealingMethod, JsonObject, Request } from './recovery/messages';
+import { conferenceSessionHears, operationRequest, routeRequest } from './recovery/inputs';
+import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
@@ -19,7 +20,6 @@ import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/setting
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, signal: 4 } as const;
-const queries = new Set(['roster', 'status']);
 
 class ConferenceSessionNode
   extends KeyedNode<ConferenceSessionState, ConferenceSessionEffect>
@@ -78,7 +78,7 @@ class ConferenceSessionNode
   }
 
   protected onFact(fact: Fact): void {
-    const input = inputOf(fact);
+    const input = conferenceSessionHears(fact);
     const record = input && this.records.get(fact.conference);
     if (input && record) this.step(record, input);
   }
@@ -91,7 +91,8 @@ class ConferenceSessionNode
     }
     const record = this.recordOf(conference);
     if (!record) return this.refuse(conference, command, this.fullError(), delivery);
-    if (command === 'heal' || command === 'probe') return this.step(record, this.routeInput(request));
+    const route = routeRequest(request);
+    if (route) return this.step(record, route);
     if (command === 'join' && !this.endpoint.claim(conference, this)) {
       const error = invalidOperation(`Another conference-session node serves ${conference} on this endpoint already.`);
       return this.refuse(conference, command, error, delivery);
@@ -101,19 +102,10 @@ class ConferenceSessionNode
     this.step(record, this.operationInput(request, operationId), operationId);
   }
 
-  private routeInput(request: Request & JsonObject): ConferenceSessionInput {
-    const dialog = request.dialog as number;
-    if (request.command === 'probe') return { input: 'probe', dialog };
-    const method = (request.method as HealingMethod | undefined) ?? 'UPDATE';
-    return { input: 'heal', dialog, attempt: request.attempt as number, method };
-  }
-
   private operationInput(request: Request & JsonObject, operationId: string): ConferenceSessionInput {
-    const { command, conference: _, ...given } = request as { command: string; conference?: string } & JsonObject;
-    if (command === 'join') return { input: 'join', operationId, arguments: joinArguments(this.joinDefaults, given) };
-    if (command === 'terminate') return { ...given, input: 'terminate', operationId };
-    if (queries.has(command)) return { input: 'query', operation: command as 'roster' | 'status', operationId };
-    return { input: 'operation', operation: command, operationId, arguments: given };
+    const input = operationRequest(request, operationId);
+    if (!('input' in input) || input.input !== 'join') return input;
+    return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
   }
 
   protected onDeadline(record: ConferenceRecord<ConferenceSessionState>, deadline: string): void {
@@ -212,26 +204,6 @@ function joinArguments(defaults: JsonObject, given: JsonObject): JsonObject {
     if (value !== undefined && value !== '') merged[name] = value;
   }
   return merged;
-}
-
-/** What a policy node's fact means for a session; null when it is none of its business. */
-function inputOf(fact: Fact): ConferenceSessionInput | null {
-  const { dialog, incident } = fact;
-  switch (fact.event) {
-    case 'failover-detected':
-      if (fact.level !== 'focus') return null;
-      if (fact.phase === 'failed') return { input: 'focus-failed', dialog, incident };
-      return fact.phase === 'failed-over' ? { input: 'focus-failed-over', dialog, incident } : null;
-    case 'route-status-changed':
-      if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
-      return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
-    case 'healing-abandoned':
-      // A dialog that is gone is the detector's business: its verdict on the Focus follows.
-      if (fact.reason === 'dialog-gone') return null;
-      return { input: fact.reason === 'horizon' ? 'route-abandoned' : 'route-unhealed', dialog };
-    default:
-      return null;
-  }
 }
 
 function isRecovering(state: ConferenceSessionState): boolean {

@@ -1,6 +1,7 @@
 /** The mcu-session node: owns the state of one kind of MCU in each conference, and the call with it. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { invalidOperation } from './recovery/errors';
+import { mcuRequest, mcuSessionHears } from './recovery/inputs';
 import {
   type McuSessionEffect,
   type McuSessionInput,
@@ -65,14 +66,13 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
   }
 
   protected onFact(fact: Fact): void {
-    if (fact.event !== 'failover-detected' || fact.level !== 'mcu' || fact.phase !== 'failed' || fact.mcu !== this.mcu)
-      return;
     const record = this.records.get(fact.conference);
-    if (record && record.state.dialog === fact.dialog) this.step(record, { input: 'verdict', verdict: fact });
+    const input = record && mcuSessionHears(fact, record.state);
+    if (input) this.step(record, input);
   }
 
   protected onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void {
-    const { command, conference: _, ...given } = request as { command: string; conference?: string } & JsonObject;
+    const { command } = request;
     if (!this.endpoint?.serves(this, conference)) {
       const error = invalidOperation(
         `This node does not serve ${conference}: see the endpoint and conference of its dialog.`,
@@ -83,7 +83,7 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     if (!record) return this.refuse(conference, command, this.fullError(), delivery);
     const operationId = newOperationId();
     this.await(operationId, delivery);
-    this.step(record, { input: 'operation', operation: command, operationId, arguments: given }, operationId);
+    this.step(record, mcuRequest(request, operationId), operationId);
   }
 
   protected onDeadline(record: ConferenceRecord<McuSessionState>, deadline: string): void {

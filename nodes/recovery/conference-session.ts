@@ -243,6 +243,9 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'hold-expired':       [none,         none,          none,          stopHolding,   none,          none,          none,          none,          none],
 };
 
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const conferenceSessionTable = { phases, legal, cells: table, nothing: none } as const;
+
 /** The conference session machine. */
 export const conferenceSession = {
   /** A fresh record: Idle. */

@@ -154,6 +154,9 @@ const legal: { readonly [phase in VerdictPhase | 'quiet']: readonly (VerdictPhas
   withdrawn: ['quiet'],
 };
 
+/** The tables as tools see them: for charts, for the simulation, and to switch cells off one by one. */
+export const failoverDetectorTables = { legal, cells: { watching, suppressed }, nothing: ignore } as const;
+
 function judge<Phase extends FailurePhase>(detection: Detection, finding: Finding<Phase>): void {
   const table = detection.state.suppression === null ? watching : suppressed;
   const verdict = detection.state.verdicts[keyOf(finding)];

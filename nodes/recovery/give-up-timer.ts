@@ -264,6 +264,9 @@ const legal: { readonly [phase in GiveUpPhase]: readonly GiveUpPhase[] } = {
   'given-up': ['disarmed'],
 };
 
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const giveUpTimerTable = { legal, cells: table, nothing: ignore } as const;
+
 function run<Event extends keyof Events>(timer: Timer, event: Event, detail: Events[Event]): void {
   table[timer.state.phase][event](timer, detail);
 }

@@ -151,6 +151,9 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'outcome':        [textSent,      textSent,      textSent,      textSent,      textSent],
 };
 
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const mcuSessionTable = { phases, legal, cells: table, nothing: none } as const;
+
 /** The MCU session machine. */
 export const mcuSession = {
   /** A fresh record: Idle, not bound. */

@@ -227,6 +227,9 @@ const legal: { readonly [phase in HealingPhase]: readonly HealingPhase[] } = {
   abandoned: ['idle', 'repairing', 'waiting', 'abandoned'],
 };
 
+/** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
+export const routeHealerTable = { legal, cells: table, nothing: ignore } as const;
+
 function run<Event extends keyof Events>(healing: Healing, event: Event, detail: Events[Event]): void {
   table[healing.state.phase][event](healing, detail);
 }

@@ -17,6 +17,7 @@ import {
 } from '../recovery/step';
 import { type Deadline, deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Send } from './delivery';
+import { inOrder } from './order';
 import { membersOf } from './payload';
 import { levelOf, topicPath } from './topics';
 
@@ -218,16 +219,17 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     asking: string | null = null,
   ): void {
     record.state = step.state;
-    for (const effect of step.effects)
-      if (effect.effect === first) this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
-    for (const message of step.messages) this.emit(record, message, asking);
-    for (const effect of step.effects) {
-      if (effect.effect === first) continue;
-      if (effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline') {
-        this.keepDeadline(record, effect as unknown as DeadlineEffect);
-      } else {
-        this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
-      }
+    for (const item of inOrder(step, first)) {
+      if ('effect' in item) this.carryOut(record, item);
+      else this.emit(record, item, asking);
+    }
+  }
+
+  private carryOut(record: ConferenceRecord<State>, effect: Effect): void {
+    if (effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline') {
+      this.keepDeadline(record, effect as unknown as DeadlineEffect);
+    } else {
+      this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
     }
   }
 
