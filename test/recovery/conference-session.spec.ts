@@ -1,96 +1,30 @@
 import assert from 'node:assert/strict';
+import type { ConferenceSessionInput } from '../../nodes/recovery/conference-session';
+import { effectsOf, only } from '../support/driver';
 import {
-  type ConferenceSessionEffect,
-  type ConferenceSessionInput,
-  type ConferenceSessionSettings,
-  type ConferenceSessionState,
-  conferenceSession,
-  conferenceSessionDefaults,
-} from '../../nodes/recovery/conference-session';
-import type { JsonObject } from '../../nodes/recovery/messages';
-import type { ConferenceDocument, DocumentUser, Outcome } from '../../nodes/recovery/signaling';
-import { CONFERENCE, Driver, effectsOf, only } from '../support/driver';
-
-type Session = Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>;
-
-function newSession(settings: Partial<ConferenceSessionSettings> = {}): Session {
-  const all = { ...conferenceSessionDefaults, heartbeatMs: 0, ...settings };
-  return new Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
-    conferenceSession.start(CONFERENCE),
-    (state, input, moment) => conferenceSession.step(state, input, moment, all),
-    (deadline) => ({ input: 'deadline', deadline }),
-  );
-}
-
-function user(name: string, extra: Partial<DocumentUser> = {}): DocumentUser {
-  const media = [{ id: '1', type: 'audio', status: 'sendrecv' }];
-  return {
-    entity: `sip:${name}@pool.example`,
-    roles: ['attendee'],
-    state: 'full',
-    endpoints: [{ entity: `${name}-1`, status: 'connected', media, state: 'full' }],
-    ...extra,
-  };
-}
-
-function full(version: number, ...users: DocumentUser[]): ConferenceDocument {
-  return { state: 'full', version, users };
-}
-
-function joined(dialog: number, document: ConferenceDocument | null = full(1, user('ada'), user('grace'))) {
-  return { event: 'joined', dialog, placement: 'conference', document, mcus: { 'audio-video': 'active' } } as const;
-}
-
-function inLobby(dialog: number) {
-  return { event: 'joined', dialog, placement: 'lobby', document: null, mcus: {} } as const;
-}
-
-function refused(status: number, extra: JsonObject = {}): Outcome {
-  return { kind: 'refused', status, response: { status, reason: 'No', headers: {}, body: '' }, ...extra };
-}
-
-const unreachable: Outcome = { kind: 'unreachable', cause: 'transport', written: false, message: 'connection lost' };
-const silence: Outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: 'no answer' };
-
-function outcome(requestId: string, result: Outcome, dialog = 1): ConferenceSessionInput {
-  return { event: 'outcome', requestId, dialog, purpose: 'operation', method: 'INFO', outcome: result, elapsedMs: 5 };
-}
-
-const focusFailed = (dialog = 1) => ({ input: 'focus-failed', dialog, incident: 'outage-1' }) as const;
-const failedOver = (dialog = 1) => ({ input: 'focus-failed-over', dialog, incident: 'outage-1' }) as const;
-const routeLost = (recoveryMode: 'MaximumRetry' | 'LimitedRetry' = 'MaximumRetry') =>
-  ({ input: 'route-recovering', dialog: 1, incident: 'outage-2', recoveryMode, attempts: 1 }) as const;
-const routeHealthy = { input: 'route-healthy', dialog: 1 } as const;
-const join = { input: 'join', operationId: 'join-1', arguments: { displayName: 'Recorder' } } as const;
-const terminate = { input: 'terminate', operationId: 'terminate-1' } as const;
-
-function operation(operationId: string, name = 'lock', given: JsonObject = {}): ConferenceSessionInput {
-  return { input: 'operation', operation: name, operationId, arguments: given };
-}
-
-function connected(settings: Partial<ConferenceSessionSettings> = {}): Session {
-  const session = newSession(settings);
-  session.give(join);
-  session.give(joined(1));
-  return session;
-}
-
-function lobbied(): Session {
-  const session = newSession();
-  session.give(join);
-  session.give(inLobby(1));
-  return session;
-}
-
-function rejoining(): Session {
-  const session = connected();
-  session.give(focusFailed());
-  session.give(failedOver());
-  return session;
-}
-
-const states = (session: Session) => only(session.messages, 'state-changed').map(({ state }) => state);
-const stateOf = (session: Session) => conferenceSession.stateOf(session.state);
+  connected,
+  failedOver,
+  focusFailed,
+  full,
+  inLobby,
+  join,
+  joined,
+  lobbied,
+  newSession,
+  operation,
+  outcome,
+  recovering,
+  refused,
+  rejoining,
+  routeHealthy,
+  routeLost,
+  silence,
+  stateOf,
+  states,
+  terminate,
+  unreachable,
+  user,
+} from './sessions';
 
 describe('conference session', () => {
   describe('joining and leaving', () => {
@@ -878,9 +812,3 @@ describe('conference session', () => {
     assert.equal(session.deadlines.size, 0);
   });
 });
-
-function recovering(): Session {
-  const session = connected();
-  session.give(routeLost());
-  return session;
-}
