@@ -34,7 +34,7 @@ class ConferenceSessionNode
   constructor(
     node: Node,
     config: NodeConfig,
-    private readonly endpoint: Endpoint | null,
+    private readonly endpoint: Endpoint | null | undefined,
   ) {
     super(node, {
       source: 'conference-session',
@@ -44,6 +44,7 @@ class ConferenceSessionNode
       errorOutput: choiceOf(config, 'failedOperations', ['output', 'catch']) === 'output' ? outputs.error : null,
     });
     const defaults = conferenceSessionDefaults;
+    const isWired = (output: number): boolean => this.isWired(output);
     this.settings = {
       operationTimeoutMs: durationOf(config, 'operationTimeout', defaults.operationTimeoutMs),
       repairTimeoutMs: durationOf(config, 'repairTimeout', defaults.repairTimeoutMs),
@@ -51,22 +52,31 @@ class ConferenceSessionNode
       lobbyTimeoutMs: durationOf(config, 'lobbyTimeout', defaults.lobbyTimeoutMs),
       closingTimeoutMs: durationOf(config, 'closingTimeout', defaults.closingTimeoutMs),
       heartbeatMs: durationOf(config, 'heartbeat', defaults.heartbeatMs),
-      signalsWired: this.isWired(outputs.signal),
+      // Wires may change while the node lives on (a deployment of modified nodes).
+      get signalsWired() {
+        return isWired(outputs.signal);
+      },
     };
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),
       role: choiceOf(config, 'role', ['attendee', 'presenter']),
     };
-    if (!endpoint) this.trouble('no conference-endpoint: choose one in the dialog');
+    if (!endpoint) this.lackEndpoint(endpoint);
     endpoint?.register(this);
     this.showStatus();
   }
 
-  /** Tells the policy nodes how things are, once after every start. */
+  /**
+   * Tells the policy nodes how things are, after every start, also of theirs alone: the dialog's conference, and whatever
+   * is being recovered, which a policy node that starts anew would not take up otherwise.
+   */
   announce(): void {
     const { conference } = this.options;
-    const record = conference && this.endpoint ? this.recordOf(conference) : undefined;
-    if (record) this.run(() => this.take(record, conferenceSession.status(record.state, present())));
+    if (conference && this.endpoint) this.recordOf(conference);
+    for (const [uri, record] of this.records) {
+      if (uri !== conference && !isRecovering(record.state)) continue;
+      this.run(() => this.take(record, conferenceSession.status(record.state, present())));
+    }
   }
 
   protected start(conference: string): ConferenceSessionState {
@@ -86,7 +96,7 @@ class ConferenceSessionNode
   protected onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void {
     const { command } = request;
     if (!this.endpoint) {
-      const error = invalidOperation('The node has no conference-endpoint; choose one in its dialog.');
+      const error = invalidOperation('The node has no conference-endpoint that works; see its dialog.');
       return this.refuse(conference, command, error, delivery);
     }
     const record = this.recordOf(conference);
@@ -238,7 +248,7 @@ export = (RED: NodeAPI): void => {
     const settings = config as unknown as NodeConfig;
     const session = new ConferenceSessionNode(this, settings, endpointOf<Endpoint>(RED, settings));
     const announce = (): void => session.announce();
-    RED.events.once('flows:started', announce);
+    RED.events.on('flows:started', announce);
     this.on('close', () => RED.events.removeListener('flows:started', announce));
   });
 };

@@ -16,7 +16,7 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
   constructor(
     node: Node,
     config: NodeConfig,
-    private readonly endpoint: Endpoint | null,
+    private readonly endpoint: Endpoint | null | undefined,
   ) {
     super(node, {
       source: 'fault-injector',
@@ -25,8 +25,8 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
       outputs: 1,
       errorOutput: null,
     });
-    if (!endpoint) this.trouble('no conference-endpoint: choose one in the dialog');
-    else if (!endpoint.pool) this.trouble('faults can be injected into an embedded pool only');
+    if (!endpoint) this.lackEndpoint(endpoint);
+    else if (!endpoint.pool) this.trouble('no embedded pool: faults can be injected into an embedded pool only');
     this.showStatus();
   }
 

@@ -29,7 +29,7 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
   constructor(
     node: Node,
     config: NodeConfig,
-    private readonly endpoint: Endpoint | null,
+    private readonly endpoint: Endpoint | null | undefined,
   ) {
     super(node, {
       source: 'mcu-session',
@@ -44,8 +44,10 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
       activationTimeoutMs: durationOf(config, 'activationTimeout', activationTimeoutMs),
       callTimeoutMs,
     };
-    if (!endpoint) this.trouble('no conference-endpoint: choose one in the dialog');
-    else if (!endpoint.registerMcu(this)) this.trouble(`a second mcu-session for ${this.mcu} of the same conference`);
+    if (!endpoint) this.lackEndpoint(endpoint);
+    else if (!endpoint.registerMcu(this)) {
+      this.trouble(`second session of ${this.mcu}: there is an mcu-session for it and the same conference already`);
+    }
     this.showStatus();
   }
 

@@ -83,6 +83,8 @@ class Suite {
 async function work(names: readonly string[]): Promise<void> {
   const suite = new Suite();
   await suite.load();
+  // The first run pays for what is compiled once, so the second is the one that measures.
+  await suite.run((title) => idsIn(title).length > 0);
   const stating = await suite.run((title) => idsIn(title).length > 0);
   const quick = new Set([...stating].filter(([, { ms }]) => ms <= quickMs).map(([title]) => title));
   const failing = [...stating].filter(([, { failed }]) => failed).map(([title]) => title);

@@ -5,7 +5,7 @@
 import { argument, invalidOperation } from './errors';
 import type { JsonObject, RecoveryError, Source } from './messages';
 
-/** What an argument must be. `uri` is a non-empty string; `duration` is milliseconds, zero or more. */
+/** What an argument must be. `uri` is a non-empty string; `duration` is milliseconds, from zero to a hundred years. */
 export type ArgumentKind =
   | 'uri'
   | 'string'
@@ -14,6 +14,7 @@ export type ArgumentKind =
   | 'integer'
   | 'uris'
   | 'strings'
+  | 'list'
   | readonly string[];
 
 /** One argument of a command. */
@@ -109,10 +110,18 @@ export function complaintAbout(node: Source, request: JsonObject): RecoveryError
   if (typeof name !== 'string') return argument('"command" must be a string such as "status".');
   const known = commands[node];
   const rule = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (!rule) return invalidOperation(`${node} has no command "${name}". It has: ${Object.keys(known).join(', ')}.`);
+  if (!rule) {
+    const named = name.length > 50 ? `${name.slice(0, 49)}…` : name;
+    return invalidOperation(`${node} has no command "${named}". It has: ${Object.keys(known).join(', ')}.`);
+  }
+  return complaintIn(name, request, rule);
+}
+
+/** What is wrong with the properties of something, by a rule, or null when nothing is. */
+export function complaintIn(name: string, given: JsonObject, rule: CommandRule): RecoveryError | null {
   for (const key in rule) {
     const { kind, required } = rule[key] as ArgumentRule;
-    const value = request[key];
+    const value = given[key];
     if (value === undefined || value === null) {
       if (required) return argument(`"${name}" needs "${key}": ${describe(kind)}.`);
     } else if (!matches(value, kind)) {
@@ -121,6 +130,9 @@ export function complaintAbout(node: Source, request: JsonObject): RecoveryError
   }
   return null;
 }
+
+/** A hundred years: beyond, an instant so long from now could not be written as a date some day. */
+const longestMs = 100 * 365 * 86_400_000;
 
 function matches(value: unknown, kind: ArgumentKind): boolean {
   if (typeof kind !== 'string') return typeof value === 'string' && kind.includes(value);
@@ -132,13 +144,15 @@ function matches(value: unknown, kind: ArgumentKind): boolean {
     case 'boolean':
       return typeof value === 'boolean';
     case 'duration':
-      return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+      return typeof value === 'number' && value >= 0 && value <= longestMs;
     case 'integer':
-      return Number.isInteger(value) && (value as number) >= 0;
+      return Number.isSafeInteger(value) && (value as number) >= 0;
     case 'uris':
       return Array.isArray(value) && value.length > 0 && value.every(isUri);
     case 'strings':
       return Array.isArray(value) && value.every((item) => typeof item === 'string');
+    case 'list':
+      return Array.isArray(value);
   }
 }
 
@@ -152,9 +166,10 @@ function describe(kind: ArgumentKind): string {
     uri: 'a URI such as "sip:ada@example.com"',
     string: 'a string',
     boolean: 'true or false',
-    duration: 'a number of milliseconds, zero or more',
+    duration: 'a number of milliseconds, zero or more and a hundred years at most',
     integer: 'a whole number, zero or more',
     uris: 'a list of at least one URI',
     strings: 'a list of strings',
+    list: 'a list',
   }[kind];
 }

@@ -299,12 +299,14 @@ export const conferenceSession = {
   },
 
   /** What an MCU session that comes late has to know. */
-  introduction({ phase, dialog, mcus, roster }: ConferenceSessionState): McuParentInput[] {
+  introduction({ phase, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
     if (phase !== 'Connected' && phase !== 'Recovering') return [];
-    return [
+    const inputs: McuParentInput[] = [
       { input: 'joined', dialog, mcus },
       { input: 'roster', participants: roster.participants, cause: 'join' },
     ];
+    if (phase === 'Recovering') inputs.push({ input: 'reconnecting', focusFailed: false, incident });
+    return inputs;
   },
 
   /** The state in UCMA's words. */

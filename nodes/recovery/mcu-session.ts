@@ -42,6 +42,7 @@ interface Queued {
 
 /** The latest call with the MCU. */
 interface Call {
+  /** That of the operation which placed it, so that no two calls share one, over sessions and restarts of the node. */
   id: string;
   state: CallState;
   /** The `call` or `hang-up` that is under way, and since when (ms since 1970). */
@@ -58,8 +59,6 @@ export interface McuSessionState extends MachineState {
   participants: Participants;
   queue: Queued[];
   call: Call | null;
-  /** Calls placed so far, to name the next one. */
-  calls: number;
   /** An MCU failover ended the call, so its return is announced. */
   callLost: boolean;
   /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
@@ -170,7 +169,6 @@ export const mcuSession = {
       participants: {},
       queue: [],
       call: null,
-      calls: 0,
       callLost: false,
       activeReport: 0,
     };
@@ -233,9 +231,8 @@ function none(): void {}
 // ------------------------------------------------------------------------------------------- told by the conference session
 
 function begin(draft: Draft): void {
-  const { conference, mcu, seq, calls } = draft.state;
-  // A call id never comes twice, even over the sessions of one conference.
-  draft.state = { ...mcuSession.start(conference, mcu), seq, calls };
+  const { conference, mcu, seq } = draft.state;
+  draft.state = { ...mcuSession.start(conference, mcu), seq };
 }
 
 function bind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
@@ -536,12 +533,11 @@ function placeCall(draft: Draft, operationId: string, media: string[]): void {
       invalidOperation(`The call with the ${state.mcu} MCU is ${state.call.state} already.`),
     );
   }
-  state.calls += 1;
   state.callLost = false;
-  const id = `${state.mcu}-${state.calls}`;
-  state.call = { id, state: 'None', operationId, operationSince: moment.now };
+  state.call = { id: operationId, state: 'None', operationId, operationSince: moment.now };
   changeCall(draft, 'Establishing', 'Requested', operationId);
-  draft.effects.push({ effect: 'place-call', callId: id, mcu: state.mcu, media, timeoutMs: settings.callTimeoutMs });
+  const { callTimeoutMs: timeoutMs } = settings;
+  draft.effects.push({ effect: 'place-call', callId: operationId, mcu: state.mcu, media, timeoutMs });
 }
 
 /** The only writer of the call's state. `operationId` is the operation that the next change will complete. */

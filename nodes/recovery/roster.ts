@@ -57,10 +57,10 @@ function replace(roster: Roster, document: ConferenceDocument): ApplyResult {
   let total = 0;
   for (const user of document.users) {
     if (user.state === 'deleted') continue;
-    const known = participants[user.entity];
+    const known = ownOf(participants, user.entity);
     if (!known) total += 1;
     // Real servers list two devices of one person as two users of the same entity.
-    participants[user.entity] = known ? mergeUser(known, { ...user, state: 'partial' }) : fullUser(user);
+    put(participants, user.entity, known ? mergeUser(known, { ...user, state: 'partial' }) : fullUser(user));
   }
   if (total > limits.participants) return { kind: 'full-up' };
   return {
@@ -76,20 +76,29 @@ function merge(roster: Roster, document: ConferenceDocument): ApplyResult {
   const touched = new Set<string>();
   for (const user of document.users) {
     touched.add(user.entity);
-    const known = participants[user.entity];
+    const known = ownOf(participants, user.entity);
     if (user.state === 'deleted') delete participants[user.entity];
-    else participants[user.entity] = known && user.state === 'partial' ? mergeUser(known, user) : fullUser(user);
+    else put(participants, user.entity, known && user.state === 'partial' ? mergeUser(known, user) : fullUser(user));
   }
   let total = roster.total;
   for (const entity of touched) {
-    const before = roster.participants[entity];
-    const after = participants[entity];
+    const before = ownOf(roster.participants, entity);
+    const after = ownOf(participants, entity);
     if (after && !before) total += 1;
     if (before && !after) total -= 1;
     compare(before, after, difference);
   }
   if (total > limits.participants) return { kind: 'full-up' };
   return { kind: 'applied', roster: { version: document.version, participants, total }, difference };
+}
+
+/** Servers may send any entity, also one that objects have by themselves, such as `__proto__`. */
+function put(participants: { [entity: string]: Participant }, entity: string, value: Participant): void {
+  Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
+}
+
+function ownOf(participants: Participants, entity: string): Participant | undefined {
+  return Object.hasOwn(participants, entity) ? participants[entity] : undefined;
 }
 
 function fullUser(user: DocumentUser): Participant {
@@ -126,8 +135,8 @@ function mergeEndpoint(known: Endpoint, { state: _, ...endpoint }: DocumentUser[
 /** Everything that differs between two sets of participants. */
 export function differenceBetween(before: Participants, after: Participants): RosterDifference {
   const difference: RosterDifference = { joined: [], left: [], changed: [] };
-  for (const entity in before) compare(before[entity], after[entity], difference);
-  for (const entity in after) if (!(entity in before)) compare(undefined, after[entity], difference);
+  for (const entity in before) compare(before[entity], ownOf(after, entity), difference);
+  for (const entity in after) if (!Object.hasOwn(before, entity)) compare(undefined, after[entity], difference);
   return difference;
 }
 
@@ -199,7 +208,7 @@ export function participantsOf(participants: Participants, mcu: string): Partici
       const media = endpoint.media.filter((stream) => types.includes(stream.type ?? stream.id));
       if (media.length > 0) endpoints.push({ ...endpoint, media });
     }
-    if (endpoints.length > 0) present[entity] = { ...participant, endpoints };
+    if (endpoints.length > 0) put(present, entity, { ...participant, endpoints });
   }
   return present;
 }

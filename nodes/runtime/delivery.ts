@@ -1,4 +1,5 @@
 /** One message that came in: what answers it keeps its properties, and Node-RED is told once when it has been dealt with. */
+import { deserialize, serialize } from 'node:v8';
 import type { NodeMessage } from 'node-red';
 import type { RecoveryError } from '../recovery/messages';
 
@@ -11,6 +12,16 @@ export function catchable(error: RecoveryError): Error {
   const thrown = new Error(error.message, { cause: error });
   thrown.name = error.name;
   return Object.assign(thrown, { code: error.code });
+}
+
+/** A copy as deep as can be; what cannot be copied (a function, a socket) is shared. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object') return value;
+  try {
+    return deserialize(serialize(value));
+  } catch {
+    return value;
+  }
 }
 
 /** A message and what of it is still under way. */
@@ -26,6 +37,14 @@ export class Delivery {
     private readonly done: Done,
     private readonly report: (error: Error, message: NodeMessage) => void,
   ) {}
+
+  /** The message's own properties, for an answer. A batch has several answers, which must not share what one could change. */
+  properties(): NodeMessage {
+    if (!this.batch) return this.message;
+    const { payload: _, ...own } = this.message;
+    for (const name of Object.keys(own)) if (name !== 'req' && name !== 'res') own[name] = copyOf(own[name]);
+    return own;
+  }
 
   /** Something of the message goes on after its input handler has returned. */
   hold(): void {

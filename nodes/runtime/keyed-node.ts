@@ -18,7 +18,7 @@ import {
 import { type Deadline, deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Send } from './delivery';
 import { inOrder } from './order';
-import { membersOf } from './payload';
+import { type Member, membersOf } from './payload';
 import { levelOf, topicPath } from './topics';
 
 /** A machine's state of one conference, with what this process holds for it. */
@@ -48,6 +48,9 @@ export interface Status {
   text: string;
 }
 
+/** More does not fit under a node in the editor. */
+const longestStatus = 39;
+
 const started = Date.now().toString(36);
 let operations = 0;
 
@@ -66,7 +69,7 @@ export function present(): Moment {
 export abstract class KeyedNode<State extends MachineState, Effect extends { effect: string }> {
   protected readonly records = new Map<string, ConferenceRecord<State>>();
   private readonly pending = new Map<string, Delivery>();
-  /** Highest `seq` of a forgotten record, so that numbers never go back. */
+  /** Highest `seq` without a record: of a forgotten one, or of a refusal before there was any. Numbers never go back. */
   private seqFloor = 0;
   private current: Delivery | null = null;
   private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
@@ -107,21 +110,24 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const delivery = new Delivery(message, batch, send, done, (error, failed) => this.node.error(error, failed));
     this.current = delivery;
     if (batch) this.collected = [];
-    try {
-      for (const member of members) {
-        if (member.kind === 'fact') this.onFact(member.fact);
-        else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
-        else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);
+    for (const member of members) {
+      try {
+        this.takeMember(member, delivery);
+      } catch (error) {
+        // A defect of ours must not stop Node-RED, nor take other conferences with it.
+        this.node.error(error as Error, message);
       }
-    } catch (error) {
-      // A defect of ours must not stop Node-RED, nor take other conferences with it.
-      this.node.error(error as Error, message);
-    } finally {
-      this.current = null;
-      this.flush(delivery);
-      delivery.release();
-      this.showStatus();
     }
+    this.current = null;
+    this.flush(delivery);
+    delivery.release();
+    this.showStatus();
+  }
+
+  private takeMember(member: Member, delivery: Delivery): void {
+    if (member.kind === 'fact') this.onFact(member.fact);
+    else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
+    else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);
   }
 
   /** Runs something that no message caused: a deadline, news of the conferencing system. */
@@ -196,13 +202,15 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     delivery: Delivery | null,
   ): void {
     const record = conference === null ? undefined : this.records.get(conference);
-    const state = record?.state ?? { version: 1, conference: conference ?? '', seq: 0, dialog: 0, incident: null };
+    const nobody = { version: 1 as const, conference: conference ?? '', seq: this.seqFloor, dialog: 0, incident: null };
+    const state = record?.state ?? nobody;
     const failure = fact(state, this.options.source, present(), 'error', {
       event: 'operation-failed',
       operation,
       operationId: null,
       error,
     }) as OperationFailed;
+    if (!record) this.seqFloor = nobody.seq;
     this.fail(failure, record?.name ?? conferenceName(conference ?? ''), delivery);
   }
 
@@ -279,7 +287,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       this.collected.push({ message, output, delivery });
       return;
     }
-    const sent = { ...delivery?.message, topic: topicOf(message, name), payload: message } as NodeMessage;
+    const sent = { ...delivery?.properties(), topic: topicOf(message, name), payload: message } as NodeMessage;
     const outputs = place(sent, output);
     if (delivery) delivery.send(outputs);
     else this.node.send(outputs);
@@ -291,7 +299,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     if (!collected) return;
     for (let output = 0; output < this.options.outputs; output += 1) {
       const payload = collected.filter((item) => item.output === output).map(({ message }) => message);
-      if (payload.length > 0) delivery.send(place({ ...delivery.message, payload } as NodeMessage, output));
+      if (payload.length > 0) delivery.send(place({ ...delivery.properties(), payload } as NodeMessage, output));
     }
   }
 
@@ -303,19 +311,29 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
 
   // ----------------------------------------------------------------------------------------------------------------- status
 
-  /** Something is wrong with the node itself, and stays so: red status, one line in the log. */
-  protected trouble(text: string): void {
+  /**
+   * Something is wrong with the node itself, and stays so: red status (what is before the colon), and one line in the log
+   * unless there is one.
+   */
+  protected trouble(text: string, toLog = true): void {
     if (this.lastingTrouble === text) return;
     this.lastingTrouble = text;
-    this.node.error(text);
+    if (toLog) this.node.error(text);
     this.showStatus();
+  }
+
+  /** There is no endpoint: none is chosen (null), or it does not work, and has said why in the log (undefined). */
+  protected lackEndpoint(endpoint: null | undefined): void {
+    if (endpoint === null) this.trouble('no conference-endpoint: choose one in the dialog');
+    else this.trouble('the conference-endpoint does not work: see the log', false);
   }
 
   /** Shows the status when it has changed. */
   protected showStatus(): void {
     const status: Status | null = this.lastingTrouble
-      ? { fill: 'red', shape: 'ring', text: this.lastingTrouble }
+      ? { fill: 'red', shape: 'ring', text: this.lastingTrouble.replace(/: .*/, '') }
       : this.status();
+    if (status && status.text.length > longestStatus) status.text = `${status.text.slice(0, longestStatus - 1)}…`;
     const key = status ? `${status.fill} ${status.shape} ${status.text}` : '';
     if (key === this.shownStatus) return;
     this.shownStatus = key;

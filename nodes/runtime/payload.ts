@@ -1,6 +1,7 @@
 /** Reading what came in over a wire: facts, requests, batches of them, and what is neither (contract, section 1). */
-import { complaintAbout } from '../recovery/commands';
+import { commands, complaintAbout } from '../recovery/commands';
 import { argument } from '../recovery/errors';
+import { complaintAboutFact } from '../recovery/heeded';
 import { limits } from '../recovery/limits';
 import type { Fact, JsonObject, RecoveryError, Request, Source } from '../recovery/messages';
 
@@ -30,9 +31,14 @@ function memberOf(node: Source, payload: unknown, ownConference: string): Member
     return { kind: 'complaint', error, command: 'input', conference: ownConference || null };
   }
   if ('event' in member) {
-    const usable = typeof member.event === 'string' && typeof member.conference === 'string';
-    return usable ? { kind: 'fact', fact: member as unknown as Fact } : { kind: 'nothing' };
+    const { event, conference } = member;
+    if (typeof event !== 'string' || typeof conference !== 'string') return { kind: 'nothing' };
+    const error = complaintAboutFact(node, { ...member, event });
+    if (error === undefined) return { kind: 'nothing' };
+    if (error) return { kind: 'complaint', error, command: 'input', conference };
+    return { kind: 'fact', fact: member as unknown as Fact };
   }
+  if (isForSession(node, member)) return { kind: 'nothing' };
   const conference = member.conference ?? ownConference;
   const command = typeof member.command === 'string' ? member.command : 'input';
   const error = complaintAbout(node, member) ?? conferenceComplaint(conference);
@@ -48,6 +54,15 @@ function memberOf(node: Source, payload: unknown, ownConference: string): Member
     request: member as unknown as Request & JsonObject,
     conference: (conference as string).trim(),
   };
+}
+
+/**
+ * Is it what a policy node asks of a session (`heal`, `probe`, `terminate`; they name the dialog), met on a wire to another
+ * node? Any output may be wired to any input, so it is no mistake.
+ */
+function isForSession(node: Source, { command, dialog }: JsonObject): boolean {
+  if (typeof command !== 'string' || !Number.isInteger(dialog)) return false;
+  return Object.hasOwn(commands['conference-session'], command) && !Object.hasOwn(commands[node], command);
 }
 
 function conferenceComplaint(conference: unknown): RecoveryError | null {

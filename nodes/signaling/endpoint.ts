@@ -7,6 +7,18 @@ import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
 import type { Pool } from './pool/pool';
 import type { SignalingPort } from './port';
 
+type TextOutcome = Extract<SignalingEvent, { event: 'outcome' }>;
+
+/** How a text ends whose answer nobody can hear any more. */
+const detached: Omit<TextOutcome, 'requestId'> = {
+  event: 'outcome',
+  dialog: 0,
+  purpose: 'operation',
+  method: 'MESSAGE',
+  outcome: { kind: 'unreachable', cause: 'transport', written: true, message: 'The conference session has ended.' },
+  elapsedMs: 0,
+};
+
 /** A conference-session node, as the endpoint sees it. */
 export interface SessionHolder {
   hear(conference: string, event: SignalingEvent): void;
@@ -37,8 +49,8 @@ export class Endpoint {
   private readonly sessions = new Map<string, SessionHolder>();
   private readonly holders = new Set<SessionHolder>();
   private readonly mcus = new Set<McuHolder>();
-  /** Texts under way, by request, with who sent them. */
-  private readonly texts = new Map<string, McuHolder>();
+  /** Texts under way, by request. */
+  private readonly texts = new Map<string, { sender: McuHolder; conference: string }>();
 
   /** `pool` is set where the port is that of an embedded pool. */
   constructor(
@@ -75,6 +87,8 @@ export class Endpoint {
     if (this.sessions.get(conference) !== session) return;
     this.sessions.delete(conference);
     this.port.detach(conference);
+    for (const [requestId, text] of this.texts)
+      if (text.conference === conference) this.answerText(requestId, detached);
   }
 
   /** An mcu-session node has come; false when there is one for the same MCU and conference. */
@@ -87,7 +101,7 @@ export class Endpoint {
 
   unregisterMcu(mcu: McuHolder): void {
     this.mcus.delete(mcu);
-    for (const [requestId, holder] of this.texts) if (holder === mcu) this.texts.delete(requestId);
+    for (const [requestId, { sender }] of this.texts) if (sender === mcu) this.texts.delete(requestId);
   }
 
   /** Tells one MCU session of a conference, or all (null), something. */
@@ -120,7 +134,7 @@ export class Endpoint {
 
   /** Carries out an effect of the model. */
   perform(conference: string, effect: SignalingEffect, sender: McuHolder | null = null): void {
-    if (effect.effect === 'send-text' && sender) this.texts.set(effect.requestId, sender);
+    if (effect.effect === 'send-text' && sender) this.texts.set(effect.requestId, { sender, conference });
     this.port.perform(conference, effect);
   }
 
@@ -135,13 +149,18 @@ export class Endpoint {
         // To the call it is news, to the conference evidence.
         this.tellMcu(conference, event.mcu, event);
         break;
-      case 'outcome': {
-        const sender = this.texts.get(event.requestId);
-        if (!sender) break;
-        this.texts.delete(event.requestId);
-        return sender.tell(conference, event);
-      }
+      case 'outcome':
+        if (this.answerText(event.requestId, event)) return;
     }
     this.sessions.get(conference)?.hear(conference, event);
+  }
+
+  /** Tells whoever sent a text how it ended; false when there is no such text. */
+  private answerText(requestId: string, outcome: Omit<TextOutcome, 'requestId'>): boolean {
+    const text = this.texts.get(requestId);
+    if (!text) return false;
+    this.texts.delete(requestId);
+    text.sender.tell(text.conference, { ...outcome, requestId });
+    return true;
   }
 }

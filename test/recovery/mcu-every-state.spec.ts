@@ -32,7 +32,7 @@ const calls: { readonly [phase: string]: () => Mcu } = {
   Active: withCall,
   Retrying: retryingWithCall,
 };
-const call = { callId: 'audio-video-1', mcu: 'audio-video' };
+const call = { callId: 'call-1', mcu: 'audio-video' };
 const recovered = { input: 'recovered' } as const;
 const joinedAgain = (said: 'active' | 'inactive') =>
   ({ input: 'joined', dialog: 2, mcus: { 'audio-video': said } }) as const;

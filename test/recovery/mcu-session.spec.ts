@@ -70,7 +70,7 @@ describe('MCU session', () => {
       );
       assert.equal(only(messages, 'call-available').length, 1);
       assert.deepEqual(effects, []);
-      assert.equal(effectsOf(mcu.give(operation('call-2', 'call')).effects, 'place-call')[0].callId, 'audio-video-2');
+      assert.equal(effectsOf(mcu.give(operation('call-2', 'call')).effects, 'place-call')[0].callId, 'call-2');
     });
 
     it('a verdict older than the latest report of Active gives Retrying, the end of the call, and Active at once', () => {
@@ -266,7 +266,7 @@ describe('MCU session', () => {
         elapsedMs: 4,
       });
       mcu.give(operation('bye-1', 'hang-up'));
-      mcu.give({ event: 'call-ended', callId: 'audio-video-1', mcu: 'audio-video', reason: 'HungUp' });
+      mcu.give({ event: 'call-ended', callId: 'call-1', mcu: 'audio-video', reason: 'HungUp' });
       assert.deepEqual(
         only(mcu.messages, 'operation-completed').map(({ operationId }) => operationId),
         ['call-1', 'send-1', 'bye-1'],
@@ -299,14 +299,14 @@ describe('MCU session', () => {
       const failed = bound();
       failed.give(operation('call-1', 'call'));
       const outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: '' } as const;
-      failed.give({ event: 'call-failed', callId: 'audio-video-1', mcu: 'audio-video', outcome });
+      failed.give({ event: 'call-failed', callId: 'call-1', mcu: 'audio-video', outcome });
       assert.equal(only(failed.messages, 'operation-failed')[0].operationId, 'call-1');
 
       const abandoned = bound();
       abandoned.give(operation('call-1', 'call'));
       abandoned.give(operation('bye-1', 'hang-up'));
-      abandoned.give({ event: 'call-accepted', callId: 'audio-video-1', mcu: 'audio-video' });
-      abandoned.give({ event: 'call-ended', callId: 'audio-video-1', mcu: 'audio-video', reason: 'HungUp' });
+      abandoned.give({ event: 'call-accepted', callId: 'call-1', mcu: 'audio-video' });
+      abandoned.give({ event: 'call-ended', callId: 'call-1', mcu: 'audio-video', reason: 'HungUp' });
       assert.deepEqual(
         only(abandoned.messages, 'operation-failed').map(({ operationId }) => operationId),
         ['call-1'],
@@ -326,7 +326,7 @@ describe('MCU session', () => {
 
     it('tells of media, text, and a remote hang-up', () => {
       const mcu = withCall();
-      const call = { callId: 'audio-video-1', mcu: 'audio-video' };
+      const call = { callId: 'call-1', mcu: 'audio-video' };
       mcu.give({ event: 'media', ...call, flowing: false, lastPacketAt: 0, packets: 7 });
       mcu.give({ event: 'text', mcu: 'audio-video', from: 'sip:ada@pool.example', text: 'hi' });
       mcu.give({ event: 'call-ended', ...call, reason: 'RemoteHungUp' });

@@ -32,7 +32,7 @@ export function operation(operationId: string, name: string, given: JsonObject =
 export function withCall(): Mcu {
   const mcu = bound();
   mcu.give(operation('call-1', 'call', { media: ['audio'] }));
-  mcu.give({ event: 'call-accepted', callId: 'audio-video-1', mcu: 'audio-video' });
+  mcu.give({ event: 'call-accepted', callId: 'call-1', mcu: 'audio-video' });
   return mcu;
 }
 

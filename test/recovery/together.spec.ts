@@ -157,10 +157,10 @@ describe('the machines together: a broken route', () => {
       related,
     );
     for (const wired of [seen, unseen]) {
-      assert.deepEqual([wired.call('audio-video'), wired.call('chat')], ['Established', 'Established']);
+      assert.deepEqual([wired.call('audio-video').state, wired.call('chat').state], ['Established', 'Established']);
       assert.deepEqual(
         effectsOf(wired.effects, 'refresh-call').map(({ callId }) => callId),
-        ['audio-video-1', 'chat-1'],
+        [wired.call('audio-video').id, wired.call('chat').id],
       );
     }
   });
@@ -287,13 +287,13 @@ describe('the machines together: failover', () => {
     const wired = Wired.inCall();
     wired.hear({ event: 'mcu-report', dialog: 1, mcu: 'chat', report: 'failing-over' });
     assert.deepEqual(path(wired), ['chat Retrying']);
-    assert.deepEqual([wired.call('chat'), wired.call('audio-video')], ['Terminated', 'Established']);
+    assert.deepEqual([wired.call('chat').state, wired.call('audio-video').state], ['Terminated', 'Established']);
     assert.equal(wired.session, 'Connected');
     wired.hear({ event: 'mcu-report', dialog: 1, mcu: 'chat', report: 'active' });
     assert.deepEqual(path(wired), ['chat Retrying', 'chat Active']);
     assert.deepEqual(
       effectsOf(wired.effects, 'end-call').map(({ callId }) => callId),
-      ['chat-1'],
+      [wired.call('chat').id],
     );
   });
 
@@ -316,13 +316,40 @@ describe('the machines together: failover', () => {
     assert.equal(wired.pending, 0);
   });
 
+  it('ORD-2 what each machine tells leaves one by one, in the order in which it was numbered', () => {
+    const { wired } = recovering();
+    wired.pass(33_000);
+    wired.answer('heal', refused(481));
+    wired.answer('probe', ok);
+    wired.joined(2);
+    wired.ask({ command: 'terminate' });
+    wired.hear({ event: 'left', dialog: 2 });
+    const numbers = new Map<string, number>();
+    for (const message of wired.messages) {
+      if (!('event' in message)) continue;
+      const teller = 'mcu' in message && message.source === 'mcu-session' ? `mcu ${message.mcu}` : message.source;
+      const before = numbers.get(teller) ?? message.seq - 1;
+      assert.equal(message.seq, before + 1, teller);
+      numbers.set(teller, message.seq);
+    }
+    assert.deepEqual([...numbers.keys()].sort(), [
+      'conference-session',
+      'failover-detector',
+      'give-up-timer',
+      'mcu audio-video',
+      'mcu chat',
+      'route-healer',
+    ]);
+  });
+
   it('ORD-3 after Disconnected, nothing of that session leaves', () => {
     const wired = Wired.inCall();
+    const { id: callId } = wired.call('chat');
     wired.ask({ command: 'terminate' });
     wired.hear({ event: 'left', dialog: 1 });
     wired.forget();
-    wired.hear({ event: 'media', callId: 'chat-1', mcu: 'chat', flowing: false, lastPacketAt: null, packets: 1 });
-    wired.hear({ event: 'call-ended', callId: 'chat-1', mcu: 'chat', reason: 'RemoteHungUp' });
+    wired.hear({ event: 'media', callId, mcu: 'chat', flowing: false, lastPacketAt: null, packets: 1 });
+    wired.hear({ event: 'call-ended', callId, mcu: 'chat', reason: 'RemoteHungUp' });
     wired.hear({ event: 'text', mcu: 'chat', from: 'sip:ada@pool.example', text: 'too late' });
     wired.hear({ event: 'document', dialog: 1, document: { state: 'full', version: 9, users: [] } });
     wired.hear({ event: 'mcu-report', dialog: 1, mcu: 'chat', report: 'active' });

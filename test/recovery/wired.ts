@@ -14,7 +14,7 @@ import {
   mcuSession,
   mcuSessionDefaults,
 } from '../../nodes/recovery/mcu-session';
-import type { JsonObject, Request } from '../../nodes/recovery/messages';
+import type { CallState, JsonObject, Request } from '../../nodes/recovery/messages';
 import { type RouteHealerSettings, routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import type { DeadlineEffect, MachineState, Message, Moment, PolicyMachine, Step } from '../../nodes/recovery/step';
@@ -62,8 +62,9 @@ export class Wired {
     return mcuSession.stateOf(this.stateOf(`mcu ${name}`));
   }
 
-  call(name: string) {
-    return this.stateOf<ReturnType<typeof mcuSession.start>>(`mcu ${name}`).call?.state;
+  /** The latest call with an MCU. */
+  call(name: string): { id: string; state: CallState } {
+    return this.stateOf<ReturnType<typeof mcuSession.start>>(`mcu ${name}`).call ?? { id: '', state: 'None' };
   }
 
   /** How many deadlines any machine has set. */
@@ -77,8 +78,8 @@ export class Wired {
     wired.ask({ command: 'join' });
     wired.joined(1);
     for (const mcu of ['audio-video', 'chat']) {
-      wired.askMcu(mcu, { command: 'call' });
-      wired.hear({ event: 'call-accepted', callId: `${mcu}-1`, mcu });
+      const callId = wired.askMcu(mcu, { command: 'call' });
+      wired.hear({ event: 'call-accepted', callId, mcu });
     }
     wired.forget();
     return wired;
