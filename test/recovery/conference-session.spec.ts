@@ -612,7 +612,7 @@ describe('conference session', () => {
       assert.equal(stateOf(session), 'Connected');
     });
 
-    it('an operation answered 481 waits for the verdict, and fails with SessionRetrying', () => {
+    it('FE-6 HOP-24 an operation answered 481 waits for the verdict, and fails with SessionRetrying', () => {
       const session = connected();
       session.give(operation('lock-1'));
       const met = session.give(outcome('lock-1', refused(481)));
@@ -622,7 +622,7 @@ describe('conference session', () => {
       assert.equal(only(messages, 'operation-failed')[0].error.failureReason, 'SessionRetrying');
     });
 
-    it('what is held for a repair or a verdict that never comes, fails with what it met', () => {
+    it('FE-7 HOP-16 what is held for a repair or a verdict that never comes, fails with what it met', () => {
       const session = connected();
       session.give(operation('lock-1'));
       session.give(outcome('lock-1', refused(481)));

@@ -104,9 +104,10 @@ describe('MCU session, in every state', () => {
         assert.deepEqual([operationId, error.retryable, refusal.effects], [null, !never, []]);
         mcu.give(recovered);
       }
-      if (phase !== 'Idle') return;
-      mcu.give(operation('mute-2', 'mute'));
-      assert.equal(mcu.state.queue.length, 1);
+      if (phase === 'Retrying') mcu.give(report('active', 20));
+      const { effects } = mcu.give(operation('mute-2', 'mute'));
+      const begun = phase === 'Idle' ? 'set-deadline' : phase === 'Retrying' ? 'proxy' : null;
+      if (begun) assert.equal(effectsOf(effects, begun).length, 1);
     });
   });
 
@@ -229,6 +230,17 @@ describe('the call of an MCU session', () => {
         only(bye.messages, 'call-state-changed').map(({ state, reason }) => [state, reason]),
         [['Terminated', 'RemoteHungUp']],
       );
+    });
+  });
+
+  it('HOP-18 has its dialog refreshed when the route is healed, whatever its MCU session is waiting for', () => {
+    inEach(calls, (mcu) => {
+      assert.deepEqual(mcu.give({ input: 'route-healed' }), {
+        messages: [],
+        effects: [{ effect: 'refresh-call', ...call }],
+      });
+      mcu.give({ event: 'call-ended', ...call, reason: 'RemoteHungUp' });
+      assert.deepEqual(mcu.give({ input: 'route-healed' }).effects, []);
     });
   });
 
