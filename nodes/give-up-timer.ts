@@ -1,4 +1,5 @@
 /** The give-up-timer node: decides when recovery has taken too long. */
+import { readCriteria } from './recovery/criteria-syntax';
 import {
   type GiveUpTimerSettings,
   type GiveUpTimerState,
@@ -12,9 +13,13 @@ import { durationOf, type NodeConfig, numberOf } from './runtime/settings';
 
 const outputs = { session: 0, timer: 1 } as const;
 
+/** With criteria that make no sense, somebody has to give up all the same: after the default time. */
 function settingsOf(config: NodeConfig): GiveUpTimerSettings {
   const defaults = giveUpTimerDefaults;
+  const { criteria, complaint } = readCriteria(config.criteria);
+  if (complaint !== null) return defaults;
   return {
+    criteria,
     giveUpAfterMs: durationOf(config, 'giveUpAfter', defaults.giveUpAfterMs),
     attempts: numberOf(config, 'attempts', defaults.attempts),
     mediaEndedMs: durationOf(config, 'mediaEnded', defaults.mediaEndedMs),
@@ -26,13 +31,12 @@ function outputOf(message: Message): number {
   return 'command' in message ? outputs.session : outputs.timer;
 }
 
-function statusOf({ phase, deadlines, attempts }: GiveUpTimerState): Status {
+function statusOf({ phase, deadlines: { decision }, attempts }: GiveUpTimerState): Status {
   switch (phase) {
     case 'disarmed':
       return { fill: 'grey', shape: 'ring', text: 'not armed' };
     case 'armed': {
-      const left =
-        deadlines.elapsed === undefined ? `${attempts} attempts` : `${secondsUntil(deadlines.elapsed)} s left`;
+      const left = decision === undefined ? `${attempts} attempts` : `${secondsUntil(decision)} s left`;
       return { fill: 'blue', shape: 'dot', text: left };
     }
     case 'paused':
@@ -53,6 +57,7 @@ export = policyNode<GiveUpTimerState, GiveUpTimerSettings>({
   machine: giveUpTimer,
   outputs: 2,
   settingsOf,
+  complaintAbout: ({ criteria }) => readCriteria(criteria).complaint,
   outputOf,
   isBusy: ({ phase }) => phase === 'armed' || phase === 'paused',
   statusOf,

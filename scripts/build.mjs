@@ -3,7 +3,7 @@
  * `.js` of a node only), and the JSON Schema of all messages. Quiet when all is well; otherwise fails with the reason.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createGenerator } from 'ts-json-schema-generator';
 
@@ -14,11 +14,20 @@ const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc'], { s
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 for (const file of readdirSync('nodes').filter((name) => name.endsWith('.html')))
-  cpSync(`nodes/${file}`, `dist/${file}`);
+  writeFileSync(`dist/${file}`, withModel(readFileSync(`nodes/${file}`, 'utf8')));
 for (const folder of ['icons', 'locales']) cpSync(folder, `dist/${folder}`, { recursive: true });
 
 mkdirSync('dist/schema');
 writeFileSync('dist/schema/messages.schema.json', `${JSON.stringify(messagesSchema(), null, 2)}\n`);
+
+/** A dialog, with the files of the model that it names: what says the same in editor and runtime is written once. */
+function withModel(html) {
+  return html.replace(/<script data-model="([^"]+)" data-as="(\w+)"><\/script>/g, (_, file, name) => {
+    const code = readFileSync(`dist/${file}.js`, 'utf8');
+    if (/\brequire\(/.test(code)) throw new Error(`${file} needs other files, so no dialog can have it`);
+    return `<script>\n  window.${name} = (function (exports) {\n${code}\n  return exports;\n  })({});\n</script>`;
+  });
+}
 
 /** The schema of a payload; the definitions `Fact`, `Request` and `RecoveryError` stand for what their names say. */
 function messagesSchema() {

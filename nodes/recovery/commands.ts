@@ -5,7 +5,10 @@
 import { argument, invalidOperation } from './errors';
 import type { JsonObject, RecoveryError, Source } from './messages';
 
-/** What an argument must be. `uri` is a non-empty string; `duration` is milliseconds, from zero to a hundred years. */
+/**
+ * What an argument must be. `uri` is a non-empty string; `duration` is milliseconds, from zero to a hundred years; `error` is
+ * a typed error as far as others can tell its class.
+ */
 export type ArgumentKind =
   | 'uri'
   | 'string'
@@ -15,6 +18,7 @@ export type ArgumentKind =
   | 'uris'
   | 'strings'
   | 'list'
+  | 'error'
   | readonly string[];
 
 /** One argument of a command. */
@@ -153,7 +157,14 @@ function matches(value: unknown, kind: ArgumentKind): boolean {
       return Array.isArray(value) && value.every((item) => typeof item === 'string');
     case 'list':
       return Array.isArray(value);
+    case 'error':
+      return isError(value);
   }
+}
+
+function isError(value: unknown): boolean {
+  const { name, code, bases } = (value ?? {}) as JsonObject;
+  return matches(name, 'string') && matches(code, 'string') && matches(bases, 'strings');
 }
 
 function isUri(value: unknown): boolean {
@@ -171,5 +182,6 @@ function describe(kind: ArgumentKind): string {
     uris: 'a list of at least one URI',
     strings: 'a list of strings',
     list: 'a list',
+    error: 'an error with name, code and bases',
   }[kind];
 }

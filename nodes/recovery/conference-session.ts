@@ -283,7 +283,10 @@ export const conferenceSession = {
     settings: ConferenceSessionSettings,
   ): Step<ConferenceSessionState, ConferenceSessionEffect> {
     const draft: Draft = { state: { ...state }, messages: [], effects: [], moment, settings };
-    if (speaksOfAnotherDialog(input, state)) return draft;
+    if (speaksOfAnother(state, input)) {
+      if ('operationId' in input) ignore(draft, input);
+      return draft;
+    }
     const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
       draft: Draft,
       input: ConferenceSessionInput,
@@ -319,6 +322,15 @@ export const conferenceSession = {
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
 
+/**
+ * Does the input speak of another dialog, or a `terminate` of an outage that is over (contract, rule 8)? Who gives up an
+ * outage need not have heard that its re-join has begun a new dialog.
+ */
+function speaksOfAnother({ dialog, incident }: ConferenceSessionState, input: ConferenceSessionInput): boolean {
+  if ('input' in input && input.input === 'terminate' && input.incident) return input.incident !== incident?.id;
+  return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
+}
+
 function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
   const body = {
     event: 'session-status' as const,
@@ -327,11 +339,6 @@ function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
     restored: false,
   };
   return fact(state, 'conference-session', moment, 'info', body);
-}
-
-/** Does an input belong to another dialog (contract, rule 8)? A `terminate` is judged by its incident first: `isStale`. */
-function speaksOfAnotherDialog(input: ConferenceSessionInput, { dialog }: ConferenceSessionState): boolean {
-  return 'dialog' in input && kindOf(input) !== 'terminate' && input.dialog !== dialog;
 }
 
 function kindOf(input: ConferenceSessionInput): InputKind {
@@ -526,7 +533,6 @@ function joinTimeout({ settings }: Draft): RecoveryError {
 }
 
 function cancelJoin(draft: Draft, input: InputOf<'terminate'>): void {
-  if (isStale(draft, input)) return ignore(draft, input);
   rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
   complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
@@ -553,26 +559,16 @@ function lobbyTimedOut(draft: Draft): void {
 
 function terminate(draft: Draft, input: InputOf<'terminate'>): void {
   const { state, moment } = draft;
-  if (isStale(draft, input)) return ignore(draft, input);
   state.terminating = [{ id: input.operationId, startedAt: moment.now }];
   const reason = input.reason === 'GaveUp' ? 'GaveUp' : 'TerminateRequested';
   close(draft, reason, { joinError: leftBeforeJoined(), because: input });
 }
 
-/**
- * Was it decided about an outage that has closed, or about another dialog without an outage? During a re-join the dialog is
- * newer than any that was told, and the outage is the same.
- */
-function isStale({ state }: Draft, { incident, dialog }: InputOf<'terminate'>): boolean {
-  return incident ? incident !== state.incident?.id : dialog !== undefined && dialog !== state.dialog;
-}
-
-function ignore({ effects }: Draft, { operationId }: InputOf<'terminate'>): void {
+function ignore({ effects }: Draft, { operationId }: { operationId: string }): void {
   effects.push({ effect: 'ignore', operationId });
 }
 
 function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
-  if (isStale(draft, input)) return ignore(draft, input);
   const { operationId } = input;
   const { state, moment } = draft;
   if (state.terminating.length >= limits.operations) {
@@ -587,8 +583,7 @@ function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
 }
 
 function ended(draft: Draft, input: InputOf<'terminate'>): void {
-  if (isStale(draft, input)) ignore(draft, input);
-  else complete(draft, 'terminate', input.operationId, draft.moment.now, null);
+  complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
 function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void {

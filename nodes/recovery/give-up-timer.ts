@@ -3,9 +3,34 @@
  * healing succeeds, so the application should have timers or other criteria, such as the end of media (UCMA, conference
  * recovery: intermediate hop failover; contract, section 4; conformance GU-1 to GU-12, O18).
  *
- * Criteria decide only while the session is in Reconnecting, and any of them is enough.
+ * Criteria decide only while the session is in Reconnecting (`criteria.ts`). After whatever changes a figure, the first
+ * instant at which they hold if only time passes is computed anew: that is the one deadline, `decision`.
  */
-import type { CallStateChanged, HealAttempted, ModeChanged, Request, SessionStatus, StateChanged } from './messages';
+import {
+  allCriteriaIn,
+  type CaughtError,
+  type Criteria,
+  criteriaIn,
+  decidesAt,
+  decisionBy,
+  type Figures,
+  hasTimeLimit,
+  holds,
+  namesOf,
+  withoutPause,
+} from './criteria';
+import { mostOutages } from './criteria-syntax';
+import type {
+  CallStateChanged,
+  HealAttempted,
+  ModeChanged,
+  OperationFailed,
+  RecoveryError,
+  Request,
+  RosterChanged,
+  SessionStatus,
+  StateChanged,
+} from './messages';
 import {
   blank,
   concerns,
@@ -26,6 +51,8 @@ export interface GiveUpTimerSettings {
   attempts: number;
   /** Criterion `media-ended`: how long the media of every call have been gone; 0 is off. */
   mediaEndedMs: number;
+  /** A tree of criteria, instead of the three above, of which any is enough; null for none. */
+  criteria: Criteria | null;
   /** How often the time that is left is told; 0 is never. */
   tickMs: number;
 }
@@ -34,6 +61,7 @@ export const giveUpTimerDefaults: GiveUpTimerSettings = {
   giveUpAfterMs: 300_000,
   attempts: 0,
   mediaEndedMs: 0,
+  criteria: null,
   tickMs: 1_000,
 };
 
@@ -46,118 +74,55 @@ export const giveUpTimerDefaults: GiveUpTimerSettings = {
  */
 export type GiveUpPhase = 'disarmed' | 'armed' | 'paused' | 'cancelled' | 'given-up';
 
-/** What can decide; `external` is the command `give-up`. */
-export type CriterionName = 'elapsed' | 'attempts' | 'media-ended' | 'external';
-
 /** The record of one conference. */
-export interface GiveUpTimerState extends PolicyState {
+export interface GiveUpTimerState extends PolicyState, Figures {
   phase: GiveUpPhase;
-  /** When the session entered Reconnecting (ms since 1970). */
-  enteredAt: number;
-  /** Highest number of a failed healing attempt (GU-12), and the outage that it belongs to. */
-  attempts: number;
+  /** The outage that `attempts` belongs to. */
   attemptsOf: string | null;
-  /** MCUs whose media flow. */
-  flowing: readonly string[];
-  /** When the last media ended (ms since 1970); null while some flow, and as long as there were none. */
-  mediaEndedAt: number | null;
-  /** While paused: what was left of each criterion of time, in ms. */
-  remaining: { readonly [criterion in TimedCriterion]?: number };
+  /** Since when the clock stands still (ms since 1970); null while it goes. */
+  pausedAt: number | null;
 }
+
+/** What is forgotten with a session. */
+const nothingOfSession = { spentMs: 0, outages: [], flowing: [], mediaEndedAt: null, aloneSince: null };
 
 /** Gives up a recovery that takes too long. */
 export const giveUpTimer: PolicyMachine<GiveUpTimerState, GiveUpTimerSettings> = {
   start: (conference) => ({
     ...blank(conference),
+    ...nothingOfSession,
     phase: 'disarmed',
     enteredAt: 0,
+    countedSince: 0,
+    extendedMs: 0,
     attempts: 0,
     attemptsOf: null,
-    flowing: [],
-    mediaEndedAt: null,
-    remaining: {},
+    errors: [],
+    told: false,
+    pausedAt: null,
   }),
   step(state, input, moment, settings) {
     const timer = new Draft('give-up-timer', state, moment, settings);
     read(timer, input);
     return timer.finish();
   },
-  idle: ({ phase, flowing, mediaEndedAt }) => phase === 'disarmed' && flowing.length === 0 && mediaEndedAt === null,
+  // Of a session that takes part, it knows what nobody tells twice: media, people, earlier outages.
+  idle: ({ session }) => session === null || !takesPart[session],
 };
 
 type Timer = Draft<GiveUpTimerState, GiveUpTimerSettings>;
 
-// ------------------------------------------------------------------------------------------------------------ criteria
-
-/** Criteria that a deadline of the same name decides. */
-type TimedCriterion = 'elapsed' | 'media-ended';
-
-interface Criterion {
-  isOn(settings: GiveUpTimerSettings): boolean;
-  /** The figures that decided, as the end of a sentence (GU-9). */
-  figures(timer: Timer): string;
-}
-
-const timedCriteria: readonly TimedCriterion[] = ['elapsed', 'media-ended'];
-
-const criteria: { readonly [name in CriterionName]: Criterion } = {
-  elapsed: {
-    isOn: ({ giveUpAfterMs }) => giveUpAfterMs > 0,
-    figures: ({ state }) => `${count(state.attempts)} failed`,
-  },
-  attempts: {
-    isOn: ({ attempts }) => attempts > 0,
-    figures: ({ state, settings }) => `${count(state.attempts)} failed (limit ${settings.attempts})`,
-  },
-  'media-ended': {
-    isOn: ({ mediaEndedMs }) => mediaEndedMs > 0,
-    figures: ({ state, settings, now }) =>
-      `no media for ${spell(now - (state.mediaEndedAt ?? now))} (limit ${limit(settings.mediaEndedMs)})`,
-  },
-  external: {
-    isOn: () => false,
-    figures: () => 'somebody sent the command give-up',
-  },
-};
-
-function criteriaThatAreOn(settings: GiveUpTimerSettings): CriterionName[] {
-  return (Object.keys(criteria) as CriterionName[]).filter((name) => criteria[name].isOn(settings));
-}
-
-/** `dueAt`: with a criterion of time, when it was due (ms since 1970). */
-function explain(timer: Timer, criterion: CriterionName, dueAt?: number): string {
-  const { enteredAt } = timer.state;
-  const allowed = criterion === 'elapsed' && dueAt !== undefined ? ` (limit ${limit(dueAt - enteredAt)})` : '';
-  return `Gave up after ${spell(timer.now - enteredAt)} in Reconnecting${allowed}: ${criteria[criterion].figures(timer)}.`;
-}
-
-function count(attempts: number): string {
-  return attempts === 1 ? '1 healing attempt' : `${attempts || 'no'} healing attempts`;
-}
-
-/** A duration for people, from its largest unit down to seconds: `5 min 0 s`. */
-function spell(ms: number): string {
-  const units = inUnits(ms);
-  const largest = units.findIndex(([figure, unit]) => figure > 0 || unit === 's');
-  return join(units.slice(largest));
-}
-
-/** A duration that somebody has set: `5 min`. */
-function limit(ms: number): string {
-  return join(inUnits(ms).filter(([figure]) => figure > 0)) || spell(ms);
-}
-
-function join(units: [figure: number, unit: string][]): string {
-  return units.map(([figure, unit]) => `${figure} ${unit}`).join(' ');
-}
-
-function inUnits(ms: number): [figure: number, unit: string][] {
-  const tenths = Math.round(ms / 100);
-  return [
-    [Math.floor(tenths / 36_000), 'h'],
-    [Math.floor(tenths / 600) % 60, 'min'],
-    [(tenths % 600) / 10, 's'],
-  ];
+/** The criteria of a dialog. Without any, no tree holds ever. */
+function criteriaOf({ settings }: Timer): Criteria {
+  const { criteria, giveUpAfterMs, attempts, mediaEndedMs } = settings;
+  if (criteria !== null) return criteria;
+  return {
+    any: [
+      ...(giveUpAfterMs > 0 ? [{ elapsedMs: giveUpAfterMs }] : []),
+      ...(attempts > 0 ? [{ attempts }] : []),
+      ...(mediaEndedMs > 0 ? [{ mediaEndedMs }] : []),
+    ],
+  };
 }
 
 // --------------------------------------------------------------------------------------------------------- the machine
@@ -171,12 +136,11 @@ interface Events {
   /** The session does not take part any more, or not yet. */
   ended: null;
   'attempt-failed': HealAttempted;
-  /** The first media flow. */
-  'media-flowing': null;
-  /** The last media have ended. */
-  'media-ended': null;
-  /** A criterion of time is met. */
-  due: { criterion: TimedCriterion; dueAt: number };
+  'operation-failed': OperationFailed;
+  /** Some figure has changed. */
+  changed: null;
+  /** The deadline of a decision; when it was due (ms since 1970). */
+  due: number;
   tick: null;
   pause: null;
   resume: null;
@@ -203,8 +167,8 @@ const spent: Row = {
   recovered: rest,
   ended: rest,
   'attempt-failed': ignore,
-  'media-flowing': ignore,
-  'media-ended': ignore,
+  'operation-failed': ignore,
+  changed: ignore,
   due: ignore,
   tick: ignore,
   ...refusals,
@@ -216,8 +180,8 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     recovered: ignore,
     ended: ignore,
     'attempt-failed': countAttempt,
-    'media-flowing': ignore,
-    'media-ended': ignore,
+    'operation-failed': ignore,
+    changed: ignore,
     due: ignore,
     tick: ignore,
     ...refusals,
@@ -226,10 +190,10 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     reconnecting: ignore,
     recovered: disarmRecovered,
     ended: disarmEnded,
-    'attempt-failed': countAttemptAndDecide,
-    'media-flowing': stopMediaClock,
-    'media-ended': startMediaClock,
-    due: giveUpInTime,
+    'attempt-failed': countAttempt,
+    'operation-failed': catchError,
+    changed: decide,
+    due: decideInTime,
     tick,
     pause,
     resume: refuseResume,
@@ -242,8 +206,8 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     recovered: disarmRecovered,
     ended: disarmEnded,
     'attempt-failed': countAttempt,
-    'media-flowing': stopMediaClock,
-    'media-ended': startMediaClock,
+    'operation-failed': catchError,
+    changed: ignore,
     due: ignore,
     tick: ignore,
     pause: refusePause,
@@ -281,96 +245,99 @@ function enter(timer: Timer, phase: GiveUpPhase): void {
 function ignore(): void {}
 
 function arm(timer: Timer, { incident }: StateChanged | SessionStatus): void {
-  const { now, settings, state } = timer;
-  if (criteriaThatAreOn(settings).length === 0) return;
+  if (criteriaIn(criteriaOf(timer)).length === 0) return;
+  const { now, state } = timer;
   enter(timer, 'armed');
   timer.change({
     incident: incident === null ? null : { id: incident, startedAt: now },
     enteredAt: now,
+    countedSince: now,
+    extendedMs: 0,
     // The attempt that failed first may be told before the state that follows from it.
     attempts: state.attemptsOf === incident ? state.attempts : 0,
     attemptsOf: incident,
+    outages: [...state.outages, now].slice(-mostOutages),
+    // What had ended before is counted from now.
+    mediaEndedAt: state.mediaEndedAt === null ? null : now,
+    aloneSince: state.aloneSince === null ? null : now,
+    errors: [],
+    told: false,
   });
-  if (criteria.elapsed.isOn(settings)) startClock(timer, 'elapsed', settings.giveUpAfterMs);
-  if (state.mediaEndedAt !== null) startMediaClock(timer);
-  scheduleTick(timer);
   tellArmed(timer);
-  decideByAttempts(timer);
+  decide(timer);
 }
 
 function countAttempt(timer: Timer, { attempt, incident }: HealAttempted): void {
   const { attempts, attemptsOf } = timer.state;
   timer.change({ attempts: attemptsOf === incident ? Math.max(attempts, attempt) : attempt, attemptsOf: incident });
+  run(timer, 'changed', null);
 }
 
-function countAttemptAndDecide(timer: Timer, attempted: HealAttempted): void {
-  countAttempt(timer, attempted);
-  decideByAttempts(timer);
+/** Keeps the first error of each class that some criterion names. */
+function catchError(timer: Timer, { operation, error }: OperationFailed): void {
+  const { name, code } = error;
+  const words = new Set(allCriteriaIn(criteriaOf(timer)).flatMap((one) => ('error' in one ? [one.error] : [])));
+  const caught = [...words]
+    .filter((word) => isOfClass(error, word) && !timer.state.errors.some((known) => known.word === word))
+    .map((word): CaughtError => ({ word, operation, name, code }));
+  timer.change({ errors: [...timer.state.errors, ...caught] });
+  run(timer, 'changed', null);
 }
 
-function startMediaClock(timer: Timer): void {
-  if (criteria['media-ended'].isOn(timer.settings)) startClock(timer, 'media-ended', timer.settings.mediaEndedMs);
+function isOfClass({ name, bases, code }: RecoveryError, word: string): boolean {
+  return name === word || code === word || bases.includes(word);
 }
 
-function stopMediaClock(timer: Timer): void {
-  const { 'media-ended': _stopped, ...remaining } = timer.state.remaining;
-  timer.cancel('media-ended');
-  timer.change({ remaining });
+function decideInTime(timer: Timer, dueAt: number): void {
+  const criteria = criteriaOf(timer);
+  // The settings may be others than those by which the deadline was set.
+  if (holds(criteria, timer.state, dueAt)) giveUp(timer, criteria, dueAt);
+  else decide(timer);
 }
 
 function tick(timer: Timer): void {
-  const { elapsed = timer.now } = timer.state.deadlines;
-  timer.tell('info', { event: 'give-up-tick', remainingMs: Math.max(0, elapsed - timer.now) });
-  scheduleTick(timer);
+  const at = decisionAt(timer);
+  if (at !== null) timer.tell('info', { event: 'give-up-tick', remainingMs: Math.max(0, at - timer.now) });
+  decide(timer);
 }
 
 function pause(timer: Timer): void {
-  const { deadlines } = timer.state;
-  const left: { [criterion in TimedCriterion]?: number } = {};
-  for (const name of timedCriteria) {
-    const at = deadlines[name];
-    if (at !== undefined) left[name] = Math.max(0, at - timer.now);
-  }
   timer.cancelAll();
-  timer.change({ remaining: left });
+  timer.change({ pausedAt: timer.now });
   enter(timer, 'paused');
   tellArmed(timer);
 }
 
 function resume(timer: Timer): void {
-  const { remaining } = timer.state;
+  setClockGoing(timer);
   enter(timer, 'armed');
-  timer.change({ remaining: {} });
-  for (const name of timedCriteria) {
-    const left = remaining[name];
-    if (left !== undefined) startClock(timer, name, left);
-  }
-  scheduleTick(timer);
   tellArmed(timer);
-  decideByAttempts(timer);
+  decide(timer);
 }
 
+/** Puts off every limit of time in Reconnecting, in this outage: those of `elapsed` and of the budget. */
 function extend(timer: Timer, byMs: number): void {
-  const { remaining, deadlines } = timer.state;
-  const left = remaining.elapsed ?? (deadlines.elapsed === undefined ? null : deadlines.elapsed - timer.now);
-  if (left === null) return timer.refuse('extend', 'No limit of time is set, so there is none to extend.');
-  startClock(timer, 'elapsed', left + byMs);
-  scheduleTick(timer);
+  if (!hasTimeLimit(criteriaOf(timer))) {
+    return timer.refuse('extend', 'No limit of time in Reconnecting is set, so there is none to extend.');
+  }
+  timer.change({ extendedMs: timer.state.extendedMs + byMs });
   tellArmed(timer);
+  run(timer, 'changed', null);
 }
 
 function cancel(timer: Timer): void {
   timer.tell('info', { event: 'give-up-cancelled', reason: 'cancelled' });
   timer.cancelAll();
+  setClockGoing(timer);
   enter(timer, 'cancelled');
 }
 
-function giveUpInTime(timer: Timer, { criterion, dueAt }: Events['due']): void {
-  giveUp(timer, criterion, dueAt);
-}
-
+/** Criteria that know of the command decide what it means; otherwise it is enough. */
 function giveUpAsTold(timer: Timer): void {
-  giveUp(timer, 'external');
+  const isCriterion = allCriteriaIn(criteriaOf(timer)).some((criterion) => 'external' in criterion);
+  timer.change({ told: true });
+  if (isCriterion) run(timer, 'changed', null);
+  else giveUp(timer, { external: true }, timer.now);
 }
 
 function disarmRecovered(timer: Timer): void {
@@ -384,8 +351,15 @@ function disarmEnded(timer: Timer): void {
 /** Ready for the next outage. */
 function rest(timer: Timer): void {
   timer.cancelAll();
+  setClockGoing(timer);
   enter(timer, 'disarmed');
-  timer.change({ incident: null, attempts: 0, attemptsOf: null, remaining: {} });
+  const { spentMs, countedSince } = timer.state;
+  timer.change({
+    spentMs: spentMs + timer.now - countedSince,
+    incident: null,
+    attempts: 0,
+    attemptsOf: null,
+  });
 }
 
 function refuseAs(command: string): (timer: Timer) => void {
@@ -406,37 +380,54 @@ function refuseResume(timer: Timer): void {
 
 // ---------------------------------------------------------------------------------------------------------- what cells do
 
-/** Lets a criterion of time have `leftMs` from now; while paused, from `resume`. */
-function startClock(timer: Timer, criterion: TimedCriterion, leftMs: number): void {
-  const { phase, remaining } = timer.state;
-  if (phase === 'paused') timer.change({ remaining: { ...remaining, [criterion]: leftMs } });
-  else timer.schedule(criterion, timer.now + leftMs);
+/** Gives up if it is time, else sets the one deadline for when it will be. */
+function decide(timer: Timer): void {
+  const at = decisionAt(timer);
+  if (at === null) {
+    timer.cancelAll();
+  } else if (at <= timer.now) {
+    giveUp(timer, criteriaOf(timer), at);
+  } else {
+    if (at !== timer.state.deadlines.decision) timer.schedule('decision', at);
+    scheduleTick(timer, at);
+  }
 }
 
-function scheduleTick(timer: Timer): void {
-  const { elapsed, tick: scheduled } = timer.state.deadlines;
+/** When it will give up if nothing happens but that time passes; while paused, if it were resumed now. */
+function decisionAt(timer: Timer): number | null {
+  return decidesAt(criteriaOf(timer), goingOn(timer), timer.now);
+}
+
+/** The record with its clock going. */
+function goingOn({ state, now }: Timer): GiveUpTimerState {
+  return state.pausedAt === null ? state : { ...withoutPause(state, state.pausedAt, now), pausedAt: null };
+}
+
+function setClockGoing(timer: Timer): void {
+  timer.change(goingOn(timer));
+}
+
+function scheduleTick(timer: Timer, decisionAt: number): void {
   const { tickMs } = timer.settings;
   const at = timer.now + tickMs;
-  if (tickMs > 0 && scheduled === undefined && elapsed !== undefined && at < elapsed) timer.schedule('tick', at);
+  if (tickMs > 0 && timer.state.deadlines.tick === undefined && at < decisionAt) timer.schedule('tick', at);
 }
 
 function tellArmed(timer: Timer): void {
-  const { elapsed } = timer.state.deadlines;
+  const at = timer.state.phase === 'armed' ? decisionAt(timer) : null;
   timer.tell('info', {
     event: 'give-up-armed',
-    deadlineAt: elapsed === undefined ? null : instant(elapsed),
-    criteria: criteriaThatAreOn(timer.settings),
+    deadlineAt: at === null ? null : instant(at),
+    criteria: namesOf(criteriaIn(criteriaOf(timer))),
   });
 }
 
-function decideByAttempts(timer: Timer): void {
-  const { settings, state } = timer;
-  if (criteria.attempts.isOn(settings) && state.attempts >= settings.attempts) giveUp(timer, 'attempts');
-}
-
-function giveUp(timer: Timer, criterion: CriterionName, dueAt?: number): void {
-  const { dialog, incident } = timer.state;
-  const explanation = explain(timer, criterion, dueAt);
+/** `at`: when the criteria began to hold. */
+function giveUp(timer: Timer, criteria: Criteria, at: number): void {
+  setClockGoing(timer);
+  const { state, now, before } = timer;
+  const { dialog, incident } = state;
+  const { criterion, explanation } = decisionBy(criteria, state, { at, now, before });
   timer.cancelAll();
   enter(timer, 'given-up');
   timer.ask({ command: 'terminate', reason: 'GaveUp', incident: incident?.id ?? null, dialog, criterion, explanation });
@@ -460,15 +451,24 @@ function read(timer: Timer, input: PolicyInput): void {
   }
   const { message } = input;
   if ('command' in message) return obey(timer, message);
-  if (isFromSession(message)) hearSession(timer, message);
-  else if (message.event === 'heal-attempted') hearAttempt(timer, message);
-  else if (message.event === 'media-changed') hearMedia(timer, message.mcu, message.flowing);
-  else if (message.event === 'call-state-changed') hearCall(timer, message);
+  if (isFromSession(message)) return hearSession(timer, message);
+  switch (message.event) {
+    case 'heal-attempted':
+      return hearAttempt(timer, message);
+    case 'media-changed':
+      return hearMedia(timer, message.mcu, message.flowing);
+    case 'call-state-changed':
+      return hearCall(timer, message);
+    case 'roster-changed':
+      return hearRoster(timer, message);
+    case 'operation-failed':
+      return hearFailure(timer, message);
+    default:
+  }
 }
 
 const whenDue = {
-  elapsed: (timer: Timer, dueAt: number) => run(timer, 'due', { criterion: 'elapsed', dueAt }),
-  'media-ended': (timer: Timer, dueAt: number) => run(timer, 'due', { criterion: 'media-ended', dueAt }),
+  decision: (timer: Timer, dueAt: number) => run(timer, 'due', dueAt),
   tick: (timer: Timer) => run(timer, 'tick', null),
 };
 
@@ -480,7 +480,7 @@ function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionSta
   if (fact.event === 'session-status') timer.renewDeadlines();
   if (fact.state === 'Reconnecting') run(timer, 'reconnecting', fact);
   else run(timer, takesPart[fact.state] ? 'recovered' : 'ended', null);
-  if (!takesPart[fact.state]) timer.change({ flowing: [], mediaEndedAt: null });
+  if (!takesPart[fact.state]) timer.change(nothingOfSession);
 }
 
 function hearAttempt(timer: Timer, attempted: HealAttempted): void {
@@ -501,8 +501,25 @@ function hearMedia(timer: Timer, mcu: string, flows: boolean): void {
   if (before.includes(mcu) === flows) return;
   const flowing = flows ? [...before, mcu] : before.filter((other) => other !== mcu);
   timer.change({ flowing, mediaEndedAt: flowing.length === 0 ? timer.now : null });
-  if (flowing.length === 0) run(timer, 'media-ended', null);
-  else if (before.length === 0) run(timer, 'media-flowing', null);
+  run(timer, 'changed', null);
+}
+
+/**
+ * Of the roster of the conference, only we ourselves are left. One that nobody else was ever in has not been left. The
+ * roster of a re-join speaks of a dialog of which the session tells only afterwards, so all are heard.
+ */
+function hearRoster(timer: Timer, { mcu, left, total }: RosterChanged): void {
+  const isAlone = total <= 1;
+  if (mcu !== undefined || isAlone === (timer.state.aloneSince !== null) || (isAlone && left.length === 0)) return;
+  timer.change({ aloneSince: isAlone ? timer.now : null });
+  run(timer, 'changed', null);
+}
+
+/** What failed in this outage. A re-join belongs to it, and its dialog may be newer than the one that was told. */
+function hearFailure(timer: Timer, failure: OperationFailed): void {
+  const ofSession = failure.source === 'conference-session' || failure.source === 'mcu-session';
+  const { incident } = timer.state;
+  if (ofSession && failure.incident === (incident?.id ?? null)) run(timer, 'operation-failed', failure);
 }
 
 function obey(timer: Timer, request: Request): void {
@@ -521,20 +538,26 @@ function obey(timer: Timer, request: Request): void {
 }
 
 function report(timer: Timer): void {
-  const { session, phase, enteredAt, attempts, flowing, mediaEndedAt, deadlines, remaining } = timer.state;
+  const { session, phase, enteredAt, attempts, outages, spentMs, flowing, mediaEndedAt, aloneSince, deadlines } =
+    timer.state;
+  const { decision } = deadlines;
   const isCounting = phase === 'armed' || phase === 'paused';
+  const at = isCounting ? decisionAt(timer) : null;
   timer.tell('info', {
     event: 'give-up-status',
     status: {
       session,
       phase,
-      criteria: criteriaThatAreOn(timer.settings),
+      criteria: namesOf(criteriaIn(criteriaOf(timer))),
       reconnectingSinceAt: isCounting ? instant(enteredAt) : null,
-      deadlineAt: deadlines.elapsed === undefined ? null : instant(deadlines.elapsed),
-      remainingMs: remaining.elapsed ?? (deadlines.elapsed === undefined ? null : deadlines.elapsed - timer.now),
+      deadlineAt: decision === undefined ? null : instant(decision),
+      remainingMs: at === null ? null : at - timer.now,
       attempts,
+      outages: outages.length,
+      spentMs,
       flowing: [...flowing],
       mediaEndedAt: mediaEndedAt === null ? null : instant(mediaEndedAt),
+      aloneSinceAt: aloneSince === null ? null : instant(aloneSince),
     },
   });
 }

@@ -74,6 +74,8 @@ export const heeded: { readonly [node in Source]: { readonly [event: string]: Co
     'heal-attempted': { ...outage, attempt: required('integer'), outcome: required('string') },
     'media-changed': { mcu: required('string'), flowing: required('boolean') },
     'call-state-changed': { mcu: required('string'), state: required(callStates) },
+    'roster-changed': { left: required('list'), total: required('integer'), mcu: optional('string') },
+    'operation-failed': { incident: optional('string'), operation: required('string'), error: required('error') },
   },
   'fault-injector': {},
 };

@@ -83,6 +83,8 @@ export function legalTransition<Phase extends string>(
 /** A step in the making: the given record is copied at the first change, and never touched. */
 export class Draft<State extends PolicyState, Settings> {
   readonly settings: Settings;
+  /** The record as it was. */
+  readonly before: Readonly<State>;
   readonly now: number;
   readonly random: number;
   readonly #source: Source;
@@ -94,6 +96,7 @@ export class Draft<State extends PolicyState, Settings> {
   constructor(source: Source, state: State, moment: Moment, settings: Settings) {
     this.#source = source;
     this.#state = state;
+    this.before = state;
     this.#moment = moment;
     this.settings = settings;
     this.now = moment.now;

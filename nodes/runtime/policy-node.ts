@@ -12,6 +12,8 @@ export interface PolicyNodeDefinition<State extends MachineState, Settings> {
   machine: PolicyMachine<State, Settings>;
   outputs: number;
   settingsOf(config: NodeConfig): Settings;
+  /** What is wrong with a configuration, in one line for people; null when nothing is. */
+  complaintAbout?(config: NodeConfig): string | null;
   /** The output for a message. */
   outputOf(message: Message): number;
   /** Is a conference worth a word in the status? Counted, and shown with `statusOf` when it is the only one. */
@@ -34,6 +36,8 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
     const { type, outputs } = definition;
     super(node, { source: type, conference: textOf(config, 'conference'), alias: '', outputs, errorOutput: null });
     this.settings = definition.settingsOf(config);
+    const complaint = definition.complaintAbout?.(config) ?? null;
+    if (complaint !== null) this.trouble(complaint);
     this.showStatus();
   }
 

@@ -156,8 +156,17 @@ const cases: { [type: string]: DialogCase } = {
       mediaEndedUnit: 's',
       tick: '5',
       tickUnit: 's',
+      criteria: '{"all":[{"elapsedMs":5000},{"attempts":2}],"notWhile":{"mediaFlows":true}}',
     },
-    wrong: [...wrongConferences, ['giveUpAfter', '-5'], ['attempts', '1.5'], ['mediaEnded', '-1'], ['tick', '0']],
+    wrong: [
+      ...wrongConferences,
+      ['giveUpAfter', '-5'],
+      ['attempts', '1.5'],
+      ['mediaEnded', '-1'],
+      ['criteria', '{"any": []}'],
+      ['criteria', 'soon'],
+      ['tick', '0'],
+    ],
     hasAdvanced: true,
   },
   'fault-injector': {
@@ -314,7 +323,10 @@ describe('editor', function () {
           await dialog.done();
           const { valid, validationErrors } = await editor.node(type);
           assert.equal(valid, false, `"${value}" as ${property}`);
-          assert.match(validationErrors.join(), /: .+ expected/);
+          assert.match(
+            validationErrors.join(),
+            property === 'criteria' ? /^criteria\S* (must|is not) / : /: .+ expected/,
+          );
         }
         const dialog = await editor.edit(type);
         const [property] = wrong.at(-1) as [string, string];
@@ -379,6 +391,27 @@ describe('editor', function () {
     await dialog.fill('mode', 'LimitedRetry');
     assert.equal(await dialog.field('horizon').isVisible(), true);
     await dialog.cancel();
+  });
+
+  it('says what is wrong with a tree of criteria, and shows no other field that would not count', async () => {
+    await reset('give-up-timer');
+    const dialog = await editor.edit('give-up-timer');
+    const complaint = dialog.form.locator('.conference-recovery-complaint');
+    const note = dialog.form.locator('[data-when="criteria!="]');
+    assert.equal(await note.isVisible(), false);
+    await dialog.fill('criteria', '{"any": [{"elapsedMs": 60000}, {"attempts": 0}]}');
+    assert.equal(await complaint.textContent(), 'criteria.any[1].attempts must be a whole number from 1; it is 0.');
+    assert.equal(await dialog.field('giveUpAfter').isVisible(), false);
+    assert.equal(await dialog.field('attempts').isVisible(), false);
+    assert.equal(await note.isVisible(), true);
+    await editor.screenshot('give-up-timer-criteria', dialog.tray);
+    await dialog.fill('criteria', '{"any": [{"elapsedMs": 60000}, {"attempts": 3}]}');
+    assert.equal(await complaint.textContent(), '');
+    await dialog.fill('criteria', '');
+    assert.equal(await complaint.textContent(), '');
+    assert.equal(await dialog.field('giveUpAfter').isVisible(), true);
+    await dialog.done();
+    assert.ok((await editor.node('give-up-timer')).valid);
   });
 
   it('fills in what a flow of an older version lacks', async () => {

@@ -128,9 +128,16 @@ export class Dialog {
     if (typeof value === 'boolean') await field.setChecked(value);
     else if (await field.evaluate((element) => element.nodeName === 'SELECT')) await field.selectOption(value);
     else {
-      await field.fill(value);
-      await field.blur();
+      const typed = this.typed(property);
+      const entered = (await typed.count()) > 0 ? typed : field;
+      await entered.fill(value);
+      await entered.blur();
     }
+  }
+
+  /** Where a typed input is filled in; its own field is hidden then. */
+  typed(property: string): Locator {
+    return this.form.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
   }
 
   async read(property: string): Promise<string | boolean> {

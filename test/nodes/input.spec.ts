@@ -72,6 +72,7 @@ function wrong(kind: ArgumentKind): unknown[] {
     uris: [[], [5], [''], 'sip:a@b.c', {}, [['sip:a@b.c']]],
     strings: [[5], 'audio', {}, [null]],
     list: [5, {}],
+    error: ['Aborted', {}, { name: 'OperationFailureException', code: 'Aborted', bases: 'Exception' }],
   }[kind];
 }
 
@@ -99,6 +100,7 @@ function right(kind: ArgumentKind): unknown {
     uris: ['sip:a@b.c'],
     strings: ['audio'],
     list: [],
+    error: { name: 'OperationFailureException', code: 'Aborted', bases: [] },
   }[kind];
 }
 
@@ -114,6 +116,9 @@ const brokenFacts: object[] = [
   { event: 'signal', signal: 'response', status: 503, purpose: 'heal', attempt: 1, retryAfterMs: 1e300 },
   { event: 'route-status-changed', status: 'Recovering', recoveryMode: 'MaximumRetry', attempts: 'many' },
   { event: 'heal-attempted', outcome: 'refused', attempt: 'first' },
+  { event: 'roster-changed', left: 'everybody', total: 0 },
+  { event: 'operation-failed', operation: 'lock', error: { name: 'OperationFailureException', code: 'Aborted' } },
+  { event: 'operation-failed', operation: 'lock', error: null },
 ];
 
 describe('bad input', () => {

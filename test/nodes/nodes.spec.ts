@@ -198,6 +198,45 @@ describe('wrong settings', () => {
     });
   }
 
+  it('give-up criteria that make no sense are a red status and one log line, and 5 minutes decide (GU-8, section 6)', async () => {
+    const criteria = JSON.stringify({ any: [{ attempts: 3 }, { elapsedMs: 'soon' }] });
+    flow = await Flow.load([
+      tab,
+      packNode('give-up-timer', 'mistaken', { criteria, giveUpAfter: '1' }),
+      packNode('give-up-timer', 'right', { criteria: JSON.stringify({ attempts: 3 }), giveUpAfter: '1' }),
+    ]);
+    assert.deepEqual(
+      flow.takeErrors().map(({ node }) => node),
+      ['mistaken'],
+    );
+    assert.equal(flow.logged().length, 1);
+    assert.match(flow.logged()[0] ?? '', /criteria\.any\[1\]\.elapsedMs must be a number of milliseconds from 1/);
+    assert.equal(flow.status('mistaken')?.fill, 'red');
+    const reconnecting = {
+      event: 'session-status',
+      source: 'conference-session',
+      conference: CONFERENCE,
+      state: 'Reconnecting',
+      mode: 'recovering',
+      dialog: 1,
+      seq: 1,
+      incident: 'outage-1',
+      active: true,
+    };
+    const armed = ['mistaken', 'right'].map((node) => {
+      flow.mark();
+      flow.ask(node, reconnecting);
+      return flow.since('give-up-armed')[0];
+    });
+    assert.deepEqual(
+      armed.map((told) => told?.criteria),
+      [['elapsed'], ['attempts']],
+    );
+    assert.equal(Date.parse(armed[0]?.deadlineAt) - Date.parse(armed[0]?.at), 300_000);
+    assert.equal(flow.status('mistaken')?.fill, 'red');
+    assert.equal(flow.status('right')?.text, '0 attempts');
+  });
+
   it('a fault-injector on a SIP endpoint says that it is not supported (section 7)', async () => {
     flow = await Flow.load([
       tab,

@@ -75,15 +75,17 @@ describe('give-up timer: elapsed', () => {
     const [cancelled] = only(leaves(timer), 'give-up-cancelled');
     assert.deepEqual([cancelled.reason, cancelled.incident, cancelled.active], ['recovered', 'outage-1', false]);
     assert.deepEqual(timer.after(1_000_000), []);
-    assert.equal(giveUpTimer.idle(timer.state), true);
+    assert.equal(timer.deadlines.size, 0);
   });
 
   it('GU-2 and when the session ends', () => {
     const timer = armed();
     const [cancelled] = only(timer.session('Reconnecting', 'Disconnecting'), 'give-up-cancelled');
     assert.equal(cancelled.reason, 'ended');
+    assert.equal(giveUpTimer.idle(armed().state), false);
     assert.deepEqual(timer.session('Disconnecting', 'Disconnected'), []);
     assert.equal(timer.deadlines.size, 0);
+    assert.equal(giveUpTimer.idle(timer.state), true);
   });
 
   it('GU-3 GU-9 on expiry terminates the session exactly once and says why, with the figures', () => {
@@ -290,7 +292,7 @@ describe('give-up timer: media', () => {
     const timer = armed();
     media(timer, true);
     media(timer, false);
-    assert.deepEqual([...timer.deadlines.keys()], ['elapsed']);
+    assert.deepEqual([...timer.deadlines], [['decision', timer.now + 300_000]]);
   });
 
   it('any of the criteria decides', () => {
@@ -332,8 +334,7 @@ describe('give-up timer: commands', () => {
     assert.equal(timer.deadlines.size, 0);
     assert.deepEqual(timer.after(1_000_000), []);
     const [resumed] = only(timer.command('resume'), 'give-up-armed');
-    assert.equal(resumed.deadlineAt, isoIn(timer, 200_000));
-    assert.equal(timer.deadlines.get('media-ended'), timer.now + 100_000);
+    assert.equal(resumed.deadlineAt, isoIn(timer, 100_000));
     assert.equal(decision(timer.after(100_000)).criterion, 'media-ended');
   });
 
@@ -360,11 +361,10 @@ describe('give-up timer: commands', () => {
     timer.command('pause');
     media(timer, false);
     media(timer, true);
-    assert.deepEqual(Object.keys(timer.state.remaining), ['elapsed']);
     media(timer, false);
     timer.after(600_000);
     timer.command('resume');
-    assert.equal(timer.deadlines.get('media-ended'), timer.now + 60_000);
+    assert.equal(timer.deadlines.get('decision'), timer.now + 60_000);
   });
 
   it('a paused timer is cancelled like any other', () => {
@@ -434,8 +434,11 @@ describe('give-up timer: commands', () => {
       deadlineAt: null,
       remainingMs: null,
       attempts: 0,
+      outages: 0,
+      spentMs: 0,
       flowing: [],
       mediaEndedAt: null,
+      aloneSinceAt: null,
     });
     const timer = listening({ ...quiet, attempts: 9 });
     media(timer, true);
@@ -450,8 +453,11 @@ describe('give-up timer: commands', () => {
       deadlineAt: isoIn(timer, 299_000),
       remainingMs: 299_000,
       attempts: 0,
+      outages: 1,
+      spentMs: 0,
       flowing: [],
       mediaEndedAt: isoIn(timer, 0),
+      aloneSinceAt: null,
     });
     timer.command('pause');
     const { status } = only(timer.command('status'), 'give-up-status')[0];
@@ -471,10 +477,10 @@ describe('give-up timer: restarts', () => {
   it('PER-1 a deadline that is long past fires once, and tells how late it was', () => {
     const timer = armed();
     timer.now += 900_000;
-    const { messages } = timer.give({ input: 'deadline', deadline: 'elapsed' });
+    const { messages } = timer.give({ input: 'deadline', deadline: 'decision' });
     assert.deepEqual(names(messages), ['terminate', 'gave-up']);
     assert.match(decision(messages).explanation, /after 15 min 0 s in Reconnecting \(limit 5 min\)/);
-    assert.deepEqual(timer.give({ input: 'deadline', deadline: 'elapsed' }).messages, []);
+    assert.deepEqual(timer.give({ input: 'deadline', deadline: 'decision' }).messages, []);
   });
 
   it('PER-6 it cancels if the session recovered or ended meanwhile', () => {
@@ -519,7 +525,7 @@ describe('give-up timer: restarts', () => {
 
   it('a stale deadline decides nothing', () => {
     const timer = listening();
-    for (const deadline of ['elapsed', 'media-ended', 'tick']) {
+    for (const deadline of ['decision', 'tick']) {
       assert.deepEqual(timer.give({ input: 'deadline', deadline }).messages, []);
     }
   });

@@ -4,18 +4,8 @@ import { giveUpTimer, giveUpTimerDefaults } from '../../nodes/recovery/give-up-t
 import { legalTransition, type PolicyState } from '../../nodes/recovery/policy';
 import { routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import type { Message, PolicyMachine } from '../../nodes/recovery/step';
+import { seeded } from '../support/seeded';
 import { Policy } from './hearsay';
-
-/** Marsaglia's xorshift: the same run for the same seed. */
-function seeded(seed: number): () => number {
-  let x = seed;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) / 2 ** 32;
-  };
-}
 
 const states = ['Idle', 'Connecting', 'InLobby', 'Connected', 'Reconnecting', 'Disconnecting', 'Disconnected'] as const;
 const signals = [
