@@ -101,6 +101,11 @@ export function showsRouteWorks({ signal, purpose, status }: Signal): boolean {
   return signal === 'heartbeat' || (signal === 'response' && purpose !== 'probe' && covers(success, status));
 }
 
+/** Does the signal show that the Focus lives, whatever became of the dialog's route? */
+export function showsFocusLives({ signal, purpose, status }: Signal): boolean {
+  return signal === 'response' && purpose === 'probe' && covers(success, status);
+}
+
 function matches(rule: DetectorRule, signal: Signal): boolean {
   return (
     rule.signal === signal.signal &&
