@@ -33,7 +33,7 @@ export const traces: readonly Trace[] = [
   { name: '1 % lost', loss: 0.01, fixedPerDay: 0.2 },
   { name: '10 % lost', loss: 0.1, fixedPerDay: 81 },
   { name: 'bursts of 1 to 4 lost', burst: 0.002, fixedPerDay: 87 },
-  { name: 'sender pauses', pause: 0.002, fixedPerDay: 0.5 },
+  { name: 'sender pauses', pause: 0.003, fixedPerDay: 0.5 },
   { name: 'bursts on both paths', burst: 0.002, shared: true, fixedPerDay: null },
   { name: 'the same, media flow', burst: 0.002, shared: true, mediaFlow: true, fixedPerDay: null },
   { name: 'only the route dies', routeOnly: true, fixedPerDay: null },
@@ -309,7 +309,7 @@ function jobs(beats: number, seed: number): Job[] {
     Object.keys(detectors).map((detector) => {
       // What is compared with a goal is measured longer.
       const counts = trace.fixedPerDay !== null && (detector === fixed || detector === theDefault);
-      return { trace, detector, extent: { beats: counts ? beats : Math.ceil(beats / 4), deaths: 5_000, seed } };
+      return { trace, detector, extent: { beats: counts ? beats : Math.ceil(beats / 6), deaths: 5_000, seed } };
     }),
   );
 }
@@ -359,6 +359,6 @@ async function main(): Promise<void> {
 if (!isMainThread && parentPort !== null && workerData !== null) {
   const { trace, detector, extent } = workerData as Job;
   parentPort.postMessage(measure(trace, detector, extent));
-} else if (require.main === module) {
+} else if (require.main === module && isMainThread) {
   void main();
 }

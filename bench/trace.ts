@@ -16,8 +16,8 @@ export interface Behaviour {
   routeOnly?: boolean;
 }
 
-/** Round trip: lognormal, half of them below 50 ms, one in a hundred above 345 ms. */
-const roundTrip = { medianMs: 50, sigma: 0.83 };
+/** Round trip: lognormal, half of them below 50 ms, one in a hundred above 630 ms. A later one may overtake. */
+const roundTrip = { medianMs: 50, sigma: 1.09 };
 /** Pauses are exponential. */
 const meanPauseMs = 400;
 const longestBurst = 4;

@@ -437,15 +437,21 @@ function heeds({ mode }: FailoverDetectorState, level: FailureLevel): boolean {
   return level !== 'hop' || mode !== 'rejoining';
 }
 
+function mcuOf(level: FailureLevel, { mcu = null }: { readonly mcu?: string | null }): string | null {
+  return level === 'mcu' ? mcu : null;
+}
+
 function findingOf(detection: Detection, signal: Signal): Finding | null {
   const { state, settings } = detection;
-  const mcuOf = (level: FailureLevel) => (level === 'mcu' ? (signal.mcu ?? null) : null);
-  const phaseOf = (level: FailureLevel) => state.verdicts[keyOf({ level, mcu: mcuOf(level) })]?.phase;
-  const rule = decidingRule(settings.rules, signal, phaseOf);
+  const rule = decidingRule(
+    settings.rules,
+    signal,
+    (level) => state.verdicts[keyOf({ level, mcu: mcuOf(level, signal) })]?.phase,
+  );
   if (rule === undefined) return null;
   const { level, phase, name } = rule;
   const { recoveryAction } = signal;
-  const finding = { level, mcu: mcuOf(level), recoveryAction };
+  const finding = { level, mcu: mcuOf(level, signal), recoveryAction };
   if (signal.signal !== 'heartbeat-missed')
     return { ...finding, phase, rule: name, evidence: { ...evidenceOf(signal), rule: name } };
   const evidence = { ...evidenceOf(signal), rule: name, figures: presentFigures(detection) };
@@ -547,7 +553,8 @@ function heartbeatDue(detection: Detection, at: number): void {
   const check = nextCheck(watch, settings);
   // Somebody may have chosen another detector meanwhile.
   if (check === null) return;
-  const { phase, rule, lastSign } = check;
+  const { phase, rule } = check;
+  const lastSign = state.heartbeats.lastSign as SignOfLife;
   const evidence = { ...lastSign.evidence, rule, figures: presentFigures(detection) };
   judge(detection, { level: 'hop', mcu: null, phase, rule, evidence });
   if (phase === 'suspected') seekConfirmation(detection);

@@ -100,8 +100,6 @@ export interface Check {
   at: number;
   phase: 'suspected' | 'failed';
   rule: string;
-  /** What the silence is counted from. */
-  lastSign: SignOfLife;
 }
 
 export const nothingHeard: Heartbeats = { learned: 0, meanMs: 0, variance: 0, arrivedAt: null, lastSign: null };
@@ -148,7 +146,7 @@ export function stoodStill({ heartbeats, suspicion }: Watch, forMs: number): Pic
 // ------------------------------------------------------------------------------------------------------------- silence
 
 /** What a detector finds in a watch, and when. */
-type Judgement = (watch: Watch, at: number, settings: HeartbeatSettings) => Omit<Check, 'lastSign'> | null;
+type Judgement = (watch: Watch, at: number, settings: HeartbeatSettings) => Check | null;
 
 const judgements: { readonly [detector in HeartbeatDetector]: Judgement } = {
   missed: () => null,
@@ -177,8 +175,7 @@ const judgements: { readonly [detector in HeartbeatDetector]: Judgement } = {
 /** The next moment at which silence means something; null when it will not. */
 export function nextCheck(watch: Watch, settings: HeartbeatSettings): Check | null {
   const { lastSign } = watch.heartbeats;
-  const found = lastSign && judgements[settings.heartbeatDetector](watch, lastSign.at, settings);
-  return found && { ...found, lastSign };
+  return lastSign && judgements[settings.heartbeatDetector](watch, lastSign.at, settings);
 }
 
 /** Does the mere number of missed heartbeats decide? Suspicions have better means, the others need an interval. */
@@ -186,7 +183,7 @@ export function countDecides({ heartbeats }: Watch, { heartbeatDetector }: Heart
   return heartbeatDetector === 'missed' || (heartbeatDetector !== 'suspicion' && heartbeats.learned === 0);
 }
 
-function suspect(heartbeats: Heartbeats, at: number, settings: HeartbeatSettings): ReturnType<Judgement> {
+function suspect(heartbeats: Heartbeats, at: number, settings: HeartbeatSettings): Check | null {
   if (heartbeats.learned === 0) return null;
   const lateness = deviationsAt(settings.suspicionPhi) * deviationOf(heartbeats, settings);
   // However irregular the heartbeats: half of the confirmation remains for asking.
@@ -199,7 +196,7 @@ function confirm(
   { since, answeredAt }: Suspicion,
   at: number,
   settings: HeartbeatSettings,
-): ReturnType<Judgement> {
+): Check {
   const { confirmationMs, routeSilenceMs } = settings;
   const silentSince = Math.max(at + heartbeats.meanMs, since - confirmationMs / 2, answeredAt ?? 0);
   // Media come from the MCUs. They show that our own network works, not that the Focus does; and as long as people hear
