@@ -1,4 +1,5 @@
 /** The failover-detector node: turns signals into verdicts. */
+import { DEFAULT_RULES, rulesOf, ruleWords } from './recovery/detector-rules';
 import {
   type FailoverDetectorSettings,
   type FailoverDetectorState,
@@ -15,20 +16,35 @@ const outputs = { session: 0, mcu: 1, healer: 2 } as const;
 /** What the presets of the dialog stand for; the fields under *Advanced* count with `custom`. */
 const presets: { readonly [preset: string]: Partial<FailoverDetectorSettings> } = {
   standard: {},
-  quick: { missedHeartbeats: 1, failoverWindowMs: 10_000 },
-  patient: { missedHeartbeats: 4, failoverWindowMs: 60_000 },
+  quick: { missedHeartbeats: 1, confirmationMs: 1_200, routeSilenceMs: 4_000, failoverWindowMs: 10_000 },
+  patient: { missedHeartbeats: 4, confirmationMs: 5_000, routeSilenceMs: 20_000, failoverWindowMs: 60_000 },
 };
 
 function settingsOf(config: NodeConfig): FailoverDetectorSettings {
-  const defaults = failoverDetectorDefaults;
   const preset = presets[choiceOf(config, 'preset', ['standard', 'quick', 'patient', 'custom'])];
-  if (preset) return { ...defaults, ...preset };
+  const { rules } = rulesOf(config.rules);
+  return { ...failoverDetectorDefaults, ...(preset ?? customOf(config)), rules };
+}
+
+function customOf(config: NodeConfig): Partial<FailoverDetectorSettings> {
+  const defaults = failoverDetectorDefaults;
+  const duration = (property: string, otherwise: number): number => durationOf(config, property, otherwise);
+  const atLeast = (least: number, property: string, otherwise: number): number =>
+    Math.max(least, numberOf(config, property, otherwise));
   return {
-    ...defaults,
+    heartbeatDetector: choiceOf(config, 'heartbeatDetector', ['suspicion', 'missed', 'fixed', 'phi']),
+    missedHeartbeats: atLeast(1, 'missedHeartbeats', defaults.missedHeartbeats),
+    heartbeatTimeoutMs: duration('heartbeatTimeout', defaults.heartbeatTimeoutMs),
+    phiThreshold: Math.min(100, atLeast(0.5, 'phiThreshold', defaults.phiThreshold)),
+    phiWindow: atLeast(2, 'phiWindow', defaults.phiWindow),
+    phiMinimumDeviationMs: Math.max(1, duration('phiMinimumDeviation', defaults.phiMinimumDeviationMs)),
+    phiAcceptablePauseMs: duration('phiAcceptablePause', defaults.phiAcceptablePauseMs),
+    suspicionPhi: Math.min(100, atLeast(0.5, 'suspicionPhi', defaults.suspicionPhi)),
+    confirmationMs: Math.max(1, duration('confirmation', defaults.confirmationMs)),
+    routeSilenceMs: duration('routeSilence', defaults.routeSilenceMs),
     probing: config.probing !== false,
-    failoverWindowMs: durationOf(config, 'failoverWindow', defaults.failoverWindowMs),
-    probeIntervalMs: durationOf(config, 'probeInterval', defaults.probeIntervalMs),
-    missedHeartbeats: Math.max(1, numberOf(config, 'missedHeartbeats', defaults.missedHeartbeats)),
+    failoverWindowMs: duration('failoverWindow', defaults.failoverWindowMs),
+    probeIntervalMs: duration('probeInterval', defaults.probeIntervalMs),
   };
 }
 
@@ -54,6 +70,8 @@ export = policyNode<FailoverDetectorState, FailoverDetectorSettings>({
   machine: failoverDetector,
   outputs: 3,
   settingsOf,
+  complaintAbout: (config) => rulesOf(config.rules).complaint,
+  shared: { failoverDetectorRules: { defaults: DEFAULT_RULES, words: ruleWords } },
   outputOf,
   isBusy,
   statusOf,

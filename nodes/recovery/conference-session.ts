@@ -99,6 +99,8 @@ export interface ConferenceSessionState extends MachineState {
   properties: JsonObject;
   /** The latest that the Focus said of each MCU. */
   mcus: McuReports;
+  /** An answer asked for a new registration too; it is refreshed before the dialog is (MS-SIPRE 3.7.5.3.1). */
+  registrationStale: boolean;
 }
 
 /** What reaches a conference session. */
@@ -132,7 +134,7 @@ export type ConferenceSessionInput =
   /** Nobody heals the route (any more). */
   | { input: 'route-unhealed'; dialog: number; incident?: string | null }
   | { input: 'deadline'; deadline: string }
-  | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'media' | 'text' }>;
+  | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'text' }>;
 
 /** What a conference session asks for; `mcu` tells one MCU session, or all (null), something. */
 export type ConferenceSessionEffect =
@@ -215,7 +217,7 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'focus-failed':       [none,         none,          loseFocus,     loseFocus,     turnToRejoin,  none,          none,          none,          none],
   'focus-failed-over':  [none,         none,          none,          none,          none,          rejoin,        none,          none,          none],
   'route-recovering':   [none,         none,          loseRoute,     loseRoute,     none,          none,          none,          none,          none],
-  'route-healthy':      [none,         none,          none,          resend,        regainRoute,   none,          none,          none,          none],
+  'route-healthy':      [none,         none,          none,          followRoute,   regainRoute,   none,          none,          none,          none],
   'route-abandoned':    [none,         none,          stayOnRoute,   stayOnRoute,   abandonRoute,  none,          none,          none,          none],
   'route-unhealed':     [none,         none,          stayOnRoute,   stayOnRoute,   failHeld,      none,          none,          none,          none],
   // the conferencing system
@@ -234,6 +236,7 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'session-expired':    [none,         none,          signal,        signal,        signal,        signal,        none,          none,          none],
   'remote-update':      [none,         none,          signal,        signal,        signal,        none,          none,          none,          none],
   'mcu-report':         [none,         none,          none,          reportMcu,     reportMcu,     none,          none,          none,          none],
+  'media':              [none,         none,          reportMedia,   reportMedia,   reportMedia,   reportMedia,   reportMedia,   none,          none],
   // deadlines
   'join-timeout':       [none,         joinTimedOut,  none,          none,          none,          none,          rejoinTimedOut, none,         none],
   'lobby-timeout':      [none,         none,          lobbyTimedOut, none,          lobbyTimedOut, lobbyTimedOut, lobbyTimedOut, none,          none],
@@ -271,10 +274,11 @@ export const conferenceSession = {
       lobby: [],
       properties: {},
       mcus: {},
+      registrationStale: false,
     };
   },
 
-  /** One step. Never throws; never changes `state` or `input`. What speaks of another dialog changes nothing. */
+  /** One step. Never throws; never changes `state` or `input`. What speaks of another dialog changes nothing (MSG-8). */
   step(
     state: ConferenceSessionState,
     input: ConferenceSessionInput,
@@ -462,6 +466,7 @@ function sendJoin(draft: Draft, rejoin: boolean): void {
   state.dialog = rejoin ? state.dialog + 1 : 1;
   state.roster = awaitingResync(state.roster);
   state.resyncing = false;
+  state.registrationStale = false;
   draft.effects.push({ effect: 'join', dialog: state.dialog, rejoin, ...state.joinArguments });
 }
 
@@ -539,13 +544,13 @@ function joinTimeout({ settings }: Draft): RecoveryError {
   return timeout(`The join was not answered within ${settings.joinTimeoutMs / 1000} s.`, true);
 }
 
-function cancelJoin(draft: Draft, { operationId }: InputOf<'terminate'>): void {
+function cancelJoin(draft: Draft, input: InputOf<'terminate'>): void {
   rollBack(draft, 'TerminateRequested', leftBeforeJoined(), false);
-  complete(draft, 'terminate', operationId, draft.moment.now, null);
+  complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
 function leftBeforeJoined(): RecoveryError {
-  return operationFailure('SessionTerminated', 'The session was terminated before the join had completed.');
+  return operationFailure('SessionTerminated', 'The session was terminated before the join had completed.', true);
 }
 
 /** From Connecting back to Idle. */
@@ -628,9 +633,8 @@ function close(
 }
 
 function cutShort({ operation }: Operation): RecoveryError {
-  return operationFailure('SessionTerminated', `The conference session ended before ${operation} was answered.`, {
-    safeToReplay: idempotent(operation),
-  });
+  const message = `The conference session ended before ${operation} was answered.`;
+  return operationFailure('SessionTerminated', message, idempotent(operation));
 }
 
 function finish(draft: Draft): void {
@@ -704,35 +708,41 @@ function rejoinTimedOut(draft: Draft): void {
 // --------------------------------------------------------------------------------------------------- intermediate hop failure
 
 function loseRoute(draft: Draft, { incident, recoveryMode, attempts }: InputOf<'route-recovering'>): void {
+  const { state, effects } = draft;
   startOutage(draft, incident, 'hop');
-  draft.state.attempts = attempts;
-  tellMcus(draft, { input: 'reconnecting', focusFailed: false, incident: draft.state.incident });
+  state.attempts = attempts;
+  tellMcus(draft, { input: 'reconnecting', focusFailed: false, incident: state.incident });
   enter(draft, 'Recovering', 'RouteBroken');
+  effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
   const waits = recoveryMode === 'LimitedRetry';
-  for (const operation of Object.values(draft.state.operations)) {
+  for (const operation of Object.values(state.operations)) {
     const { met } = operation;
-    if (waits && isHeld(operation)) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
+    if (waits && isHeld(operation)) effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
     else if (met) failAsMet(draft, operation, met);
     else failOperation(draft, operation, interrupted(operation));
   }
 }
 
-function regainRoute(draft: Draft, input: InputOf<'route-healthy'>): void {
-  const { state } = draft;
+function regainRoute(draft: Draft): void {
+  const { state, effects } = draft;
   tellMcus(draft, { input: 'recovered' });
   enter(draft, state.returnTo, 'RouteHealed');
+  effects.push({ effect: 'resume-session-timer', dialog: state.dialog });
   startHeartbeat(draft);
-  const { joining } = state;
   if (state.returnTo === 'InLobby') return;
+  const { joining } = state;
   state.joining = null;
   if (joining) complete(draft, 'join', joining.id, joining.startedAt, { total: state.roster.total });
-  // Related dialogs are recovered after the Focus's: the subscription's refresh brings the full roster (MS-SIPRE 3.7.5.3.4).
-  draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
-  resend(draft, input);
+  followRoute(draft);
 }
 
-/** A silent repair, or the end of the outage: what was held is sent again. */
-function resend(draft: Draft, _: InputOf<'route-healthy'>): void {
+/**
+ * A silent repair, or the end of the outage. The dialogs related to the Focus's take the new route too (MS-SIPRE 3.7.5.3.4):
+ * the subscription, whose refresh brings the full roster, and those of the calls. Then what was held is sent again.
+ */
+function followRoute(draft: Draft): void {
+  draft.effects.push({ effect: 'refresh-roster', dialog: draft.state.dialog });
+  tellMcus(draft, { input: 'route-healed' });
   for (const operation of Object.values(draft.state.operations)) {
     if (!isHeld(operation)) continue;
     draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
@@ -772,6 +782,7 @@ function heal(draft: Draft, { attempt, method }: InputOf<'heal'>): void {
     method,
     attempt,
     timeoutMs: settings.repairTimeoutMs,
+    ...(state.registrationStale ? { refreshRegistration: true } : {}),
   });
 }
 
@@ -843,6 +854,7 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const body = signalOfOutcome(input);
   if (body) sendSignal(draft, body);
   if (input.purpose === 'refresh' && (state.phase === 'Connected' || state.phase === 'InLobby')) startHeartbeat(draft);
+  noteRegistration(state, input);
   const operation = input.purpose === 'operation' ? state.operations[input.requestId] : undefined;
   if (!operation) return;
   const { outcome } = input;
@@ -852,6 +864,15 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   state.operations = { ...state.operations, [operation.id]: { ...operation, met: outcome } };
   const at = draft.moment.now + settings.operationTimeoutMs;
   draft.effects.push({ effect: 'set-deadline', deadline: holdOf(operation), at });
+}
+
+/** Wanted from the first answer that says so until a repair gets through. */
+function noteRegistration(state: ConferenceSessionState, { purpose, outcome }: InputOf<'outcome'>): void {
+  if (outcome.kind === 'refused' && outcome.recoveryAction?.includes('Registration-Route-Set-Update')) {
+    state.registrationStale = true;
+  } else if (outcome.kind === 'ok' && purpose === 'heal') {
+    state.registrationStale = false;
+  }
 }
 
 /** Does it wait for the route? What was answered 481 waits for the verdict on the Focus instead. */
@@ -1057,6 +1078,11 @@ function reportMcu(draft: Draft, { mcu, report }: InputOf<'mcu-report'>): void {
   draft.state.mcus = { ...draft.state.mcus, [mcu]: report };
   sendSignal(draft, { signal: 'mcu-report', mcu, report });
   draft.effects.push({ effect: 'mcu', mcu, input: { input: 'report', report, seq: draft.state.seq } });
+}
+
+/** Evidence that an MCU is, or is not, reached over another way than signaling; the calls themselves are the MCU sessions'. */
+function reportMedia(draft: Draft, { mcu, flowing }: InputOf<'media'>): void {
+  sendSignal(draft, { signal: 'media', mcu, flowing });
 }
 
 function signal(draft: Draft, input: Parameters<typeof signalOf>[0]): void {

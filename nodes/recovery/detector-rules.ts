@@ -101,6 +101,11 @@ export function showsRouteWorks({ signal, purpose, status }: Signal): boolean {
   return signal === 'heartbeat' || (signal === 'response' && purpose !== 'probe' && covers(success, status));
 }
 
+/** Does the signal show that the Focus lives, whatever became of the dialog's route? */
+export function showsFocusLives({ signal, purpose, status }: Signal): boolean {
+  return signal === 'response' && purpose === 'probe' && covers(success, status);
+}
+
 function matches(rule: DetectorRule, signal: Signal): boolean {
   return (
     rule.signal === signal.signal &&
@@ -123,4 +128,188 @@ function names<Name extends string>(list: readonly Name[], name: Name | undefine
 function covers(codes: Codes, code: number | undefined): boolean {
   if (code === undefined) return false;
   return codes.some((entry) => (typeof entry === 'number' ? entry === code : entry[0] <= code && code <= entry[1]));
+}
+
+// ------------------------------------------------------------------------------------------------- rules of a user (DET-5)
+
+/** The words of a type, all of them: the compiler misses none. */
+function wordsOf<Word extends string>(words: { readonly [word in Word]: true }): readonly Word[] {
+  return Object.keys(words) as Word[];
+}
+
+/** Every word that a rule may use, for the dialog and for the check below. */
+export const ruleWords = {
+  signal: wordsOf<SignalKind>({
+    response: true,
+    timeout: true,
+    'transport-lost': true,
+    'transport-restored': true,
+    'remote-bye': true,
+    'subscription-lost': true,
+    'session-expired': true,
+    'remote-update': true,
+    'mcu-report': true,
+    heartbeat: true,
+    'heartbeat-missed': true,
+    media: true,
+  }),
+  purposes: wordsOf<SignalPurpose>({
+    operation: true,
+    heal: true,
+    probe: true,
+    refresh: true,
+    subscription: true,
+    rejoin: true,
+  }),
+  recoveryAction: wordsOf<RecoveryAction>({
+    'Registration-Route-Set-Update': true,
+    'Dialog-Route-Set-Update': true,
+    'Wait-For-Session-Update': true,
+  }),
+  reports: wordsOf<McuReport>({ active: true, inactive: true, 'failing-over': true, unsupported: true }),
+  during: wordsOf<NonNullable<DetectorRule['during']>>({ suspected: true, failed: true }),
+  level: wordsOf<FailureLevel>({ focus: true, mcu: true, hop: true }),
+  phase: wordsOf<FailurePhase>({ suspected: true, failed: true, 'failed-over': true, cleared: true }),
+} as const;
+
+/** What one property of a rule must be. */
+interface Expectation {
+  expected: string;
+  holds(value: unknown): boolean;
+  required?: true;
+}
+
+const expectations: { readonly [property in keyof Required<DetectorRule>]: Expectation } = {
+  name: {
+    expected: 'a name of its own, such as "my-proxy-is-down"',
+    holds: (value) => isText(value) && value.trim() !== '',
+    required: true,
+  },
+  off: { expected: 'true or false', holds: (value) => typeof value === 'boolean' },
+  signal: { ...oneOf(ruleWords.signal), required: true },
+  purposes: someOf(ruleWords.purposes),
+  status: codes(100, 699, '[481, [500, 599]]'),
+  methods: methods(),
+  notMethods: methods(),
+  recoveryAction: oneOf(ruleWords.recoveryAction),
+  diagnostics: codes(0, 999_999, '[24067, [50000, 50010]]'),
+  reports: someOf(ruleWords.reports),
+  during: oneOf(ruleWords.during),
+  level: { ...oneOf(ruleWords.level), required: true },
+  phase: { ...oneOf(ruleWords.phase), required: true },
+};
+
+/** Conditions that only one kind of signal can meet. */
+const onlyWith: { readonly [property in keyof DetectorRule]?: SignalKind } = {
+  status: 'response',
+  recoveryAction: 'response',
+  diagnostics: 'response',
+  reports: 'mcu-report',
+};
+
+/**
+ * The rules of a configuration. When one of them is bad, the default rules, and a complaint that names its row and says
+ * what would be right. Nothing configured means the default rules; a string is a list as JSON (an environment variable).
+ */
+export function rulesOf(configured: unknown): { rules: readonly DetectorRule[]; complaint: string | null } {
+  const list = isText(configured) ? parsed(configured) : configured;
+  if (list === null || list === undefined) return { rules: DEFAULT_RULES, complaint: null };
+  const complaint = complaintAboutRules(list);
+  return complaint === null
+    ? { rules: list as DetectorRule[], complaint }
+    : { rules: DEFAULT_RULES, complaint: `${complaint} The default rules are used instead.` };
+}
+
+function parsed(text: string): unknown {
+  if (text.trim() === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function complaintAboutRules(list: unknown): string | null {
+  if (!Array.isArray(list)) return 'The rules must be a list, such as [{"name": "…", "signal": "timeout", …}].';
+  const rowsByName = new Map<unknown, number>();
+  for (const [index, rule] of list.entries()) {
+    const row = index + 1;
+    const complaint = complaintAboutRule(rule);
+    if (complaint !== null) return `Rule ${row}${titleOf(rule)}: ${complaint}.`;
+    const { name } = rule as DetectorRule;
+    const other = rowsByName.get(name);
+    if (other !== undefined) return `Rule ${row}${titleOf(rule)}: rule ${other} has the same name; give it another.`;
+    rowsByName.set(name, row);
+  }
+  return null;
+}
+
+function complaintAboutRule(rule: unknown): string | null {
+  if (!isObject(rule)) return `it must be an object such as {"name": "…", "signal": "timeout", …}, not ${shown(rule)}`;
+  for (const property of Object.keys(rule)) {
+    if (!Object.hasOwn(expectations, property)) {
+      return `"${property}" is no part of a rule; it has ${Object.keys(expectations).join(', ')}`;
+    }
+  }
+  for (const [property, { expected, holds, required }] of Object.entries(expectations)) {
+    const value = rule[property];
+    if (value === undefined && required) return `"${property}" is missing: ${expected}`;
+    if (value !== undefined && !holds(value)) return `"${property}" must be ${expected}, not ${shown(value)}`;
+  }
+  return complaintAboutSense(rule as unknown as DetectorRule);
+}
+
+/** Parts that are right, and do not fit together: such a rule would never match, or change nothing. */
+function complaintAboutSense(rule: DetectorRule): string | null {
+  for (const [property, signal] of Object.entries(onlyWith)) {
+    if (Object.hasOwn(rule, property) && rule.signal !== signal) {
+      return `"${property}" goes with the signal "${signal}" only, not with "${rule.signal}"`;
+    }
+  }
+  if (rule.phase === 'failed-over' && rule.level !== 'focus') return 'only a "focus" can have "failed-over"';
+  return null;
+}
+
+function titleOf(rule: unknown): string {
+  return isObject(rule) && isText(rule.name) ? ` ("${rule.name}")` : '';
+}
+
+function shown(value: unknown): string {
+  return `${JSON.stringify(value)}`.slice(0, 60);
+}
+
+function oneOf(words: readonly string[]): Expectation {
+  return { expected: `one of ${words.join(', ')}`, holds: (value) => isText(value) && words.includes(value) };
+}
+
+function someOf(words: readonly string[]): Expectation {
+  return listOf(`a list of some of ${words.join(', ')}`, (item) => isText(item) && words.includes(item));
+}
+
+/** Tokens of RFC 3261, 25.1, as far as methods use them. */
+function methods(): Expectation {
+  return listOf('a list of methods, such as ["INFO", "UPDATE"]', (item) => isText(item) && /^[\w.-]+$/.test(item));
+}
+
+function codes(least: number, most: number, example: string): Expectation {
+  const isCode = (value: unknown): value is number =>
+    Number.isInteger(value) && least <= Number(value) && Number(value) <= most;
+  return listOf(
+    `a list of numbers from ${least} to ${most}, or of ranges of them, such as ${example}`,
+    (item) =>
+      isCode(item) ||
+      (Array.isArray(item) && item.length === 2 && item.every(isCode) && Number(item[0]) <= Number(item[1])),
+  );
+}
+
+function listOf(expected: string, holds: (item: unknown) => boolean): Expectation {
+  return { expected, holds: (value) => Array.isArray(value) && value.length > 0 && value.every(holds) };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isObject(value: unknown): value is { readonly [property: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 /**
  * Typed errors: UCMA's exception model (UCMA 5.0 exception model; enumerations OperationFailureReason and
- * InvalidOperationReason) as plain objects with advice. Only this file makes them.
+ * InvalidOperationReason) as plain objects with advice. Only this file makes them, from one table of all failures.
  */
 import type {
   ErrorName,
@@ -42,19 +42,84 @@ export function basesOf(name: ErrorName): string[] {
   }
 }
 
+/** Codes of our own, all of them InvalidOperationException (contract, section 6). */
+export type OwnCode = 'NotSupported' | 'LimitReached' | 'StaleOwner';
+
+/** Everything that can go wrong: what is refused here, what UCMA gives a reason to, and how a request can end. */
+export type Failure =
+  | 'argument'
+  | 'invalid-operation'
+  | OwnCode
+  | InvalidOperationReason
+  | OperationFailureReason
+  | Extract<Outcome, { kind: 'unreachable' }>['cause']
+  | 'conference-failure'
+  | 'unauthenticated'
+  | 'refused';
+
+/** What a failure is told as. */
+interface FailureRule {
+  name: ErrorName;
+  /** Diagnostics id of our own (ERR-10): 61xxx is to be expected, 62xxx is not. */
+  id: number;
+  /** May the same request succeed later? */
+  retryable: boolean;
+  /** Can the first request have taken effect? Then it may only be repeated if twice does the same as once. */
+  mayHaveTakenEffect: boolean;
+}
+
+function rule(name: ErrorName, id: number, advice: 'retry' | 'do-not-retry', effect: 'none' | 'perhaps'): FailureRule {
+  return { name, id, retryable: advice === 'retry', mayHaveTakenEffect: effect === 'perhaps' };
+}
+
+/** From every failure to its error and the advice that goes with it. A failure without a row does not compile. */
+// biome-ignore format: a table is read in columns
+export const failures: { readonly [failure in Failure]: FailureRule } = {
+  // refused here, nothing was sent
+  'argument':                         rule('ArgumentException',                 61_001, 'do-not-retry', 'none'),
+  'invalid-operation':                rule('InvalidOperationException',         61_002, 'do-not-retry', 'none'),
+  'NotSupported':                     rule('InvalidOperationException',         61_003, 'do-not-retry', 'none'),
+  'StaleOwner':                       rule('InvalidOperationException',         61_004, 'do-not-retry', 'none'),
+  'LimitReached':                     rule('InvalidOperationException',         62_001, 'retry',        'none'),
+  'None':                             rule('RealTimeInvalidOperationException', 61_010, 'do-not-retry', 'none'),
+  'RetryableOperation':               rule('RealTimeInvalidOperationException', 61_011, 'retry',        'none'),
+  'NotInitialized':                   rule('RealTimeInvalidOperationException', 61_012, 'do-not-retry', 'none'),
+  // begun, and not finished
+  'Unknown':                          rule('OperationFailureException',         62_020, 'do-not-retry', 'perhaps'),
+  'EndpointTerminated':               rule('OperationFailureException',         61_021, 'do-not-retry', 'perhaps'),
+  'SessionTerminated':                rule('OperationFailureException',         61_022, 'do-not-retry', 'perhaps'),
+  'Aborted':                          rule('OperationFailureException',         61_023, 'do-not-retry', 'perhaps'),
+  'ConnectionThrottling':             rule('OperationFailureException',         62_024, 'retry',        'none'),
+  'InvalidSessionState':              rule('OperationFailureException',         61_025, 'do-not-retry', 'none'),
+  'SessionTerminatedAfter200Response': rule('OperationFailureException',        61_026, 'do-not-retry', 'perhaps'),
+  'SessionRetrying':                  rule('OperationFailureException',         61_027, 'retry',        'perhaps'),
+  'MediaFailure':                     rule('OperationFailureException',         62_028, 'retry',        'perhaps'),
+  // sent, and not answered by anything that makes sense
+  'timeout':                          rule('OperationTimeoutException',         62_030, 'retry',        'perhaps'),
+  'transport':                        rule('ConnectionFailureException',        62_031, 'retry',        'perhaps'),
+  'tls':                              rule('TlsFailureException',               62_032, 'do-not-retry', 'none'),
+  'malformed':                        rule('MessageParsingException',           62_033, 'do-not-retry', 'perhaps'),
+  // answered, and refused; a status or Retry-After may know better whether it is worth another try
+  'conference-failure':               rule('ConferenceFailureException',        61_040, 'do-not-retry', 'none'),
+  'unauthenticated':                  rule('AuthenticationException',           61_041, 'do-not-retry', 'none'),
+  'refused':                          rule('FailureResponseException',          61_042, 'do-not-retry', 'none'),
+};
+
 type Detail = Partial<Omit<RecoveryError, 'name' | 'bases' | 'message'>>;
 
-function make(name: ErrorName, message: string, detail: Detail = {}): RecoveryError {
+/** `repeatable`: sending the request twice does the same as once, or the first one was surely not sent. */
+function make(failure: Failure, message: string, repeatable: boolean, detail: Detail = {}): RecoveryError {
+  const { name, id, retryable, mayHaveTakenEffect } = failures[failure];
   return {
     name,
     bases: basesOf(name),
     failureReason: null,
-    code: detail.failureReason ?? name.replace(/Exception$/, ''),
-    retryable: false,
+    code: name.replace(/Exception$/, ''),
+    retryable,
     retryAfterMs: null,
-    safeToReplay: true,
+    safeToReplay: !mayHaveTakenEffect || repeatable,
     response: null,
-    diagnostics: null,
+    diagnostics: { id, source: 'conference-recovery', reason: message },
     message,
     incident: null,
     state: null,
@@ -62,9 +127,9 @@ function make(name: ErrorName, message: string, detail: Detail = {}): RecoveryEr
   };
 }
 
-/** OperationFailureException: the operation had begun and could not be finished. */
-export function operationFailure(reason: OperationFailureReason, message: string, detail: Detail = {}): RecoveryError {
-  return make('OperationFailureException', message, { failureReason: reason, ...detail });
+/** OperationFailureException: the operation had begun and could not be finished. `repeatable`: twice does the same as once. */
+export function operationFailure(reason: OperationFailureReason, message: string, repeatable: boolean): RecoveryError {
+  return make(reason, message, repeatable, { failureReason: reason, code: reason });
 }
 
 /** Pending when the Focus failed over: the operation may have taken effect, and may be tried again after recovery. */
@@ -72,36 +137,30 @@ export function sessionRetrying(operation: string, idempotent: boolean): Recover
   return operationFailure(
     'SessionRetrying',
     `The conference session is being recovered, so ${operation} was given up. Try again when the state is Connected.`,
-    { retryable: true, safeToReplay: idempotent },
+    idempotent,
   );
 }
 
 /** RealTimeInvalidOperationException/RetryableOperation: refused at once, nothing was sent. */
 export function retryableOperation(operation: string, state: string): RecoveryError {
   const reason: InvalidOperationReason = 'RetryableOperation';
-  return make(
-    'RealTimeInvalidOperationException',
-    `${operation} is not possible while ${state}. Nothing was sent; try again after recovery.`,
-    { failureReason: reason, retryable: true },
-  );
+  const message = `${operation} is not possible while ${state}. Nothing was sent; try again after recovery.`;
+  return make(reason, message, true, { failureReason: reason, code: reason });
 }
 
-/** InvalidOperationException: not possible in this state, now or by waiting. */
-export function invalidOperation(
-  message: string,
-  code?: 'NotSupported' | 'LimitReached' | 'StaleOwner',
-): RecoveryError {
-  return make('InvalidOperationException', message, code ? { code, retryable: code === 'LimitReached' } : {});
+/** InvalidOperationException: not possible in this state; with code `LimitReached`, not possible now. */
+export function invalidOperation(message: string, code?: OwnCode): RecoveryError {
+  return code ? make(code, message, true, { code }) : make('invalid-operation', message, true);
 }
 
 /** ArgumentException: says what was wrong with the request and what would be right. */
 export function argument(message: string): RecoveryError {
-  return make('ArgumentException', message);
+  return make('argument', message, true);
 }
 
 /** OperationTimeoutException. */
 export function timeout(message: string, idempotent: boolean): RecoveryError {
-  return make('OperationTimeoutException', message, { retryable: true, safeToReplay: idempotent });
+  return make('timeout', message, idempotent);
 }
 
 /** ConferenceFailureException: the server's C3P failure, with its reason string. */
@@ -110,7 +169,7 @@ export function conferenceFailure(
   message: string,
   response: ResponseData | null = null,
 ): RecoveryError {
-  return make('ConferenceFailureException', message, { failureReason: reason, code: reason, response });
+  return make('conference-failure', message, true, { failureReason: reason, code: reason, response });
 }
 
 /**
@@ -121,45 +180,35 @@ export function failureOf(outcome: Exclude<Outcome, { kind: 'ok' }>, what: strin
   switch (outcome.kind) {
     case 'unsupported':
       return invalidOperation(outcome.message, 'NotSupported');
-    case 'unreachable':
-      switch (outcome.cause) {
-        case 'timeout':
-          return timeout(`${what} was not answered in time: ${outcome.message}`, idempotent || !outcome.written);
-        case 'tls':
-          return make('TlsFailureException', `${what} failed: ${outcome.message}`);
-        case 'malformed':
-          return make('MessageParsingException', `${what} was answered with something unreadable: ${outcome.message}`, {
-            safeToReplay: idempotent,
-          });
-        case 'transport':
-          return make('ConnectionFailureException', `${what} could not be sent: ${outcome.message}`, {
-            retryable: true,
-            safeToReplay: idempotent || !outcome.written,
-          });
-      }
-      break;
+    case 'unreachable': {
+      const { cause, written, message } = outcome;
+      return make(cause, `${what} ${unreachability[cause]}: ${message}`, idempotent || !written);
+    }
     case 'refused':
       return refusal(outcome, what);
   }
-  throw new Error('unreachable');
 }
 
+const unreachability: { readonly [cause in Extract<Outcome, { kind: 'unreachable' }>['cause']]: string } = {
+  timeout: 'was not answered in time',
+  transport: 'could not be sent',
+  tls: 'failed',
+  malformed: 'was answered with something unreadable',
+};
+
+/** A server's own diagnostics go before ours; where it gave none, there are none (UCMA, DiagnosticInformation). */
 function refusal(outcome: Extract<Outcome, { kind: 'refused' }>, what: string): RecoveryError {
   const { status, response, retryAfterMs = null, diagnostics = null, conferenceReason } = outcome;
   const message = `${what} was refused: ${status} ${response.reason}`;
-  const detail = { response, diagnostics, retryAfterMs };
+  const detail = { response, diagnostics, retryAfterMs, retryable: isWorthAnotherTry(status, retryAfterMs) };
   if (conferenceReason !== undefined) {
-    return make('ConferenceFailureException', `${message} (${conferenceReason})`, {
-      ...detail,
-      failureReason: conferenceReason,
-      code: conferenceReason,
-    });
+    return { ...conferenceFailure(conferenceReason, `${message} (${conferenceReason})`), ...detail };
   }
-  const name: ErrorName = status === 401 || status === 407 ? 'AuthenticationException' : 'FailureResponseException';
-  return make(name, message, { ...detail, code: `SIP-${status}`, retryable: retriableStatus(status, retryAfterMs) });
+  const failure = status === 401 || status === 407 ? 'unauthenticated' : 'refused';
+  return make(failure, message, true, { ...detail, code: `SIP-${status}` });
 }
 
 /** May the same request succeed later? 430 and 5xx of the moment yes, 6xx and refusals on the merits no (MS-CONFBAS, INFO). */
-function retriableStatus(status: number, retryAfterMs: number | null): boolean {
+function isWorthAnotherTry(status: number, retryAfterMs: number | null): boolean {
   return retryAfterMs !== null || [408, 430, 480, 481, 491, 500, 503, 504].includes(status);
 }

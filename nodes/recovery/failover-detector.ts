@@ -3,9 +3,26 @@
  * conformance DET-1 to DET-8, O1, O26). It only says what has failed; the sessions and the healer act on it.
  *
  * There is one verdict at most for the Focus, one for the route (`hop`), and one for each MCU. The verdicts about Focus
- * and route share one incident; every MCU has its own.
+ * and route share one incident; every MCU has its own. When heartbeats fall silent, `heartbeat.ts` says from when on that
+ * means something (DET-7).
  */
-import { DEFAULT_RULES, type DetectorRule, decidingRule, showsRouteWorks } from './detector-rules';
+import { DEFAULT_RULES, type DetectorRule, decidingRule, showsFocusLives, showsRouteWorks } from './detector-rules';
+import {
+  countDecides,
+  figuresOf,
+  type HeartbeatSettings,
+  type Heartbeats,
+  heartbeatArrived,
+  heartbeatDefaults,
+  interrupted,
+  nextCheck,
+  nothingHeard,
+  probesPerConfirmation,
+  type SignOfLife,
+  type Suspicion,
+  stoodStill,
+  type Watch,
+} from './heartbeat';
 import { limits } from './limits';
 import type {
   Evidence,
@@ -34,25 +51,23 @@ import {
 import { type Incident, instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
 
 /** What a user decides about detection. */
-export interface FailoverDetectorSettings {
+export interface FailoverDetectorSettings extends HeartbeatSettings {
   /** The first that matches a signal decides (DET-5). */
   rules: readonly DetectorRule[];
-  /** Ask a failed Focus whether it is back, before the one re-join is spent on it (DET-3). */
+  /** Ask a failed Focus whether it is back, before the one re-join is spent on it (DET-3), and a suspected one (DET-7). */
   probing: boolean;
   /** A probe that was not answered with 2xx is repeated so long after its answer or time-out. */
   probeIntervalMs: number;
   /** A Focus that has failed counts as failed over after so long, answered probe or not (RFC 3261, 64·T1). */
   failoverWindowMs: number;
-  /** So many missed heartbeats in a row, and the suspected route has failed. */
-  missedHeartbeats: number;
 }
 
 export const failoverDetectorDefaults: FailoverDetectorSettings = {
+  ...heartbeatDefaults,
   rules: DEFAULT_RULES,
   probing: true,
   probeIntervalMs: 1_000,
   failoverWindowMs: 32_000,
-  missedHeartbeats: 2,
 };
 
 /** Phase of an open verdict. `withdrawn`: over, but suppression keeps us from saying so yet. */
@@ -80,6 +95,10 @@ export interface FailoverDetectorState extends PolicyState {
   verdicts: { readonly [key: string]: Verdict };
   /** Missed heartbeats since the route last worked. */
   missedHeartbeats: number;
+  heartbeats: Heartbeats;
+  suspicion: Suspicion | null;
+  /** The MCUs whose media flow. */
+  flowing: readonly string[];
   /** While the Focus has failed and is probed: since when, until when (ms since 1970), and whether a probe is out. */
   failover: { readonly since: number; readonly until: number; readonly probeInFlight: boolean } | null;
   /** Maintenance: until when (ms since 1970), and the verdicts that it kept back, as `level/phase`. */
@@ -93,26 +112,32 @@ export const failoverDetector: PolicyMachine<FailoverDetectorState, FailoverDete
     mode: null,
     verdicts: {},
     missedHeartbeats: 0,
+    heartbeats: nothingHeard,
+    suspicion: null,
+    flowing: [],
     failover: null,
     suppression: null,
   }),
   step(state, input, moment, settings) {
     const detection = new Draft('failover-detector', state, moment, settings);
     read(detection, input);
+    keepWatch(detection);
     return detection.finish();
   },
-  idle: (state) => Object.keys(state.verdicts).length === 0 && state.suppression === null,
+  idle: ({ verdicts, deadlines }) => Object.keys(verdicts).length === 0 && Object.keys(deadlines).length === 0,
 };
 
 type Detection = Draft<FailoverDetectorState, FailoverDetectorSettings>;
 
-/** What a rule makes of a signal; `signal` is null for what is found without one (a deadline, a command). */
+/** What a rule makes of a signal; `evidence` is null for what is found without one (a deadline, a command). */
 interface Finding<Phase extends FailurePhase = FailurePhase> {
   level: FailureLevel;
   mcu: string | null;
   phase: Phase;
   rule: string;
-  signal: Signal | null;
+  evidence: Evidence | null;
+  /** What the evidence asks for. */
+  recoveryAction?: readonly RecoveryAction[] | undefined;
 }
 
 /** A probe without any signal in this time is taken for lost; its sender should have given up long before. */
@@ -241,7 +266,7 @@ function closeShared(detection: Detection, { incident }: { incident: string | nu
 }
 
 function clear(detection: Detection, verdicts: readonly Verdict[], rule: string): void {
-  for (const { level, mcu } of verdicts) judge(detection, { level, mcu, phase: 'cleared', rule, signal: null });
+  for (const { level, mcu } of verdicts) judge(detection, { level, mcu, phase: 'cleared', rule, evidence: null });
 }
 
 function allVerdicts(detection: Detection): Verdict[] {
@@ -265,24 +290,23 @@ function incidentFor(detection: Detection, level: FailureLevel, mcu: string | nu
   return minted;
 }
 
-/** The verdict with a finding's signal as further evidence. */
-function supported(verdict: Verdict, { rule, signal }: Finding): Verdict {
-  if (signal === null) return verdict;
-  const evidence = [...verdict.evidence.slice(0, limits.evidence - 1), evidenceOf(signal, rule)];
-  return { ...verdict, evidence, recoveryAction: [...(signal.recoveryAction ?? [])] };
+/** The verdict with a finding's evidence added. */
+function supported(verdict: Verdict, { evidence, recoveryAction = [] }: Finding): Verdict {
+  if (evidence === null) return verdict;
+  return {
+    ...verdict,
+    evidence: [...verdict.evidence.slice(0, limits.evidence - 1), evidence],
+    recoveryAction: [...recoveryAction],
+  };
 }
 
-function evidenceOf({ signal, at, seq, purpose, method, status, report }: Signal, rule: string): Evidence {
-  return {
-    signal,
-    at,
-    seq,
-    rule,
-    ...(purpose !== undefined && { purpose }),
-    ...(method !== undefined && { method }),
-    ...(status !== undefined && { status }),
-    ...(report !== undefined && { report }),
-  };
+function evidenceOf({ signal, at, seq, purpose, method, status, report }: Signal): Omit<Evidence, 'rule'> {
+  const evidence: Omit<Evidence, 'rule'> = { signal, at, seq };
+  if (purpose !== undefined) evidence.purpose = purpose;
+  if (method !== undefined) evidence.method = method;
+  if (status !== undefined) evidence.status = status;
+  if (report !== undefined) evidence.report = report;
+  return evidence;
 }
 
 /** The one writer of a verdict and its phase. */
@@ -310,7 +334,7 @@ function announce(detection: Detection, verdict: Verdict, phase: FailurePhase, a
       phase,
       ...(mcu !== null && { mcu }),
       rule,
-      evidence: evidence.map((item) => ({ ...item })),
+      evidence: structuredClone([...evidence]),
       ...(recoveryAction.length > 0 && { recoveryAction: [...recoveryAction] }),
     },
     { id: incident.id, active },
@@ -344,7 +368,7 @@ function leaveRoute(detection: Detection): void {
 }
 
 function failedOver(detection: Detection, rule: string): void {
-  judge(detection, { level: 'focus', mcu: null, phase: 'failed-over', rule, signal: null });
+  judge(detection, { level: 'focus', mcu: null, phase: 'failed-over', rule, evidence: null });
 }
 
 function failoverWindowEnded(detection: Detection): void {
@@ -376,8 +400,8 @@ function stopProbing(detection: Detection): void {
 
 function read(detection: Detection, input: PolicyInput): void {
   if (input.input === 'deadline') {
-    const isDue = detection.takeDue(input.deadline) !== undefined;
-    if (isDue) whenDue[input.deadline as keyof typeof whenDue](detection);
+    const at = detection.takeDue(input.deadline);
+    if (at !== undefined) whenDue[input.deadline as keyof typeof whenDue](detection, at);
     return;
   }
   const { message } = input;
@@ -386,16 +410,27 @@ function read(detection: Detection, input: PolicyInput): void {
   else if (isFromSession(message)) hearSession(detection, message);
 }
 
-const whenDue = { probe: sendProbe, 'failover-window': failoverWindowEnded, suppression: endSuppression };
+const whenDue = {
+  probe: sendProbe,
+  'failover-window': failoverWindowEnded,
+  suppression: endSuppression,
+  heartbeat: heartbeatDue,
+  'confirming-probe': sendConfirmingProbe,
+};
 
 function hearSignal(detection: Detection, signal: Signal): void {
   const { state } = detection;
-  if (!concerns(state, signal)) return;
+  if (!concerns(state, signal) || isOutrun(detection, signal)) return;
   if (signal.purpose === 'probe' && askedBeforeFailure(detection, signal)) return;
   if (signal.dialog !== state.dialog) adoptDialog(detection, signal);
-  countHeartbeats(detection, signal);
+  noteEvidence(detection, signal);
   const finding = findingOf(detection, signal);
-  if (finding !== null && heeds(state, finding.level)) judge(detection, finding);
+  if (finding !== null && heeds(state, finding.level)) {
+    judge(detection, finding);
+    if (finding.level === 'hop' && finding.phase === 'suspected') seekConfirmation(detection);
+  }
+  // Last, for an answer may have closed a verdict, and silence is counted anew.
+  if (showsRouteWorks(signal)) noteLife(detection, signal);
   if (signal.purpose === 'probe') probeEnded(detection);
 }
 
@@ -407,7 +442,7 @@ function askedBeforeFailure({ state, now }: Detection, { elapsedMs = 0 }: Signal
 /** Only while no fact of the session was heard: then signals alone tell that it has joined anew. */
 function adoptDialog(detection: Detection, { dialog }: Signal): void {
   clear(detection, sharedVerdicts(detection), 'new-dialog');
-  detection.change({ dialog });
+  detection.change({ dialog, heartbeats: interrupted(detection.state.heartbeats) });
 }
 
 /** While the session re-joins, the route of the dialog that it leaves behind is no question (DET-1). */
@@ -415,24 +450,145 @@ function heeds({ mode }: FailoverDetectorState, level: FailureLevel): boolean {
   return level !== 'hop' || mode !== 'rejoining';
 }
 
-function countHeartbeats(detection: Detection, signal: Signal): void {
-  const { missedHeartbeats } = detection.state;
-  if (signal.signal === 'heartbeat-missed') {
-    if (heeds(detection.state, 'hop')) detection.change({ missedHeartbeats: missedHeartbeats + 1 });
-  } else if (missedHeartbeats > 0 && showsRouteWorks(signal)) {
-    detection.change({ missedHeartbeats: 0 });
-  }
+function mcuOf(level: FailureLevel, { mcu = null }: { readonly mcu?: string | null }): string | null {
+  return level === 'mcu' ? mcu : null;
 }
 
-function findingOf({ state, settings }: Detection, signal: Signal): Finding | null {
-  const mcuOf = (level: FailureLevel) => (level === 'mcu' ? (signal.mcu ?? null) : null);
-  const phaseOf = (level: FailureLevel) => state.verdicts[keyOf({ level, mcu: mcuOf(level) })]?.phase;
-  const rule = decidingRule(settings.rules, signal, phaseOf);
+function findingOf(detection: Detection, signal: Signal): Finding | null {
+  const { state, settings } = detection;
+  const rule = decidingRule(
+    settings.rules,
+    signal,
+    (level) => state.verdicts[keyOf({ level, mcu: mcuOf(level, signal) })]?.phase,
+  );
   if (rule === undefined) return null;
   const { level, phase, name } = rule;
-  const finding: Finding = { level, mcu: mcuOf(level), phase, rule: name, signal };
-  const enough = signal.signal === 'heartbeat-missed' && state.missedHeartbeats >= settings.missedHeartbeats;
-  return enough && phase === 'suspected' ? { ...finding, phase: 'failed', rule: 'missed-heartbeats' } : finding;
+  const { recoveryAction } = signal;
+  const finding = { level, mcu: mcuOf(level, signal), recoveryAction };
+  if (signal.signal !== 'heartbeat-missed')
+    return { ...finding, phase, rule: name, evidence: { ...evidenceOf(signal), rule: name } };
+  const evidence = { ...evidenceOf(signal), rule: name, figures: presentFigures(detection) };
+  const enough = countDecides(watchOf(state), settings) && state.missedHeartbeats >= settings.missedHeartbeats;
+  if (enough && phase === 'suspected') return { ...finding, phase: 'failed', rule: 'missed-heartbeats', evidence };
+  return { ...finding, phase, rule: name, evidence };
+}
+
+// ---------------------------------------------------------------------------------------------------------- heartbeats
+
+function watchOf({ heartbeats, suspicion, missedHeartbeats, flowing }: FailoverDetectorState): Watch {
+  return { heartbeats, suspicion, missedHeartbeats, mediaFlow: flowing.length > 0 };
+}
+
+function presentFigures({ state, settings, now }: Detection): { [figure: string]: number } {
+  return figuresOf(watchOf(state), settings, now);
+}
+
+/** Heartbeats tell something as long as the route is in use and nobody acts on its failure, or on that of the Focus. */
+function watches({ session, verdicts: { focus, hop } }: FailoverDetectorState): boolean {
+  return session !== 'Reconnecting' && mayFail(focus) && mayFail(hop);
+}
+
+function mayFail(verdict: Verdict | undefined): boolean {
+  return verdict === undefined || mayYetFail[verdict.phase];
+}
+
+const mayYetFail: { readonly [phase in VerdictPhase]: boolean } = {
+  suspected: true,
+  failed: false,
+  'failed-over': false,
+  withdrawn: true,
+};
+
+/** A heartbeat that was missed before the route worked again is no evidence: its time-out was longer than the outage. */
+function isOutrun({ state, now }: Detection, { signal, elapsedMs = 0 }: Signal): boolean {
+  const { lastSign } = state.heartbeats;
+  return signal === 'heartbeat-missed' && lastSign !== null && now - elapsedMs < lastSign.at;
+}
+
+function noteEvidence(detection: Detection, signal: Signal): void {
+  const { state, now } = detection;
+  if (signal.signal === 'media') noteMedia(detection, signal);
+  else if (signal.signal === 'heartbeat-missed') noteMissed(detection, signal);
+  else if (state.suspicion !== null && showsFocusLives(signal))
+    detection.change({ suspicion: { ...state.suspicion, answeredAt: now, probesMissed: 0 } });
+}
+
+function noteMedia(detection: Detection, { mcu = '', flowing }: Signal): void {
+  const others = detection.state.flowing.filter((name) => name !== mcu);
+  detection.change({ flowing: flowing === true ? [...others, mcu] : others });
+}
+
+function noteMissed(detection: Detection, signal: Signal): void {
+  const { state, now } = detection;
+  if (!heeds(state, 'hop')) return;
+  detection.change({ missedHeartbeats: state.missedHeartbeats + 1 });
+  // Silence lasts since that heartbeat was sent, at least.
+  const since = { at: now - (signal.elapsedMs ?? 0), evidence: evidenceOf(signal) };
+  if (watches(state) && state.heartbeats.lastSign === null)
+    detection.change({ heartbeats: { ...state.heartbeats, lastSign: since } });
+}
+
+/** Any answer in the dialog is life, once heartbeats are expected at all; but only heartbeats teach their interval. */
+function noteLife(detection: Detection, signal: Signal): void {
+  const { state, settings } = detection;
+  const { heartbeats } = state;
+  if (state.missedHeartbeats > 0) detection.change({ missedHeartbeats: 0 });
+  if (!watches(state)) return;
+  const sign: SignOfLife = { at: detection.now, evidence: evidenceOf(signal) };
+  if (signal.signal === 'heartbeat')
+    detection.change({ suspicion: null, heartbeats: heartbeatArrived(heartbeats, sign, settings.phiWindow) });
+  else if (heartbeats.lastSign !== null || heartbeats.learned > 0)
+    detection.change({ suspicion: null, heartbeats: { ...heartbeats, lastSign: sign } });
+}
+
+/** Brings the deadlines of heartbeats in line with what is known by now. */
+function keepWatch(detection: Detection): void {
+  const { state } = detection;
+  const { heartbeats, suspicion } = state;
+  if (!watches(state) && (heartbeats.lastSign !== null || suspicion !== null)) {
+    detection.change({ suspicion: null, heartbeats: interrupted(heartbeats) });
+  }
+  if (detection.state.suspicion === null) detection.cancel('confirming-probe');
+  const check = nextCheck(watchOf(detection.state), detection.settings);
+  if (check === null) return detection.cancel('heartbeat');
+  const at = Math.max(check.at, detection.now);
+  if (at !== detection.state.deadlines.heartbeat) detection.schedule('heartbeat', at);
+}
+
+/** A deadline that fires so much later shows that this process stood still, or was not there. */
+const standstillMs = 500;
+
+function heartbeatDue(detection: Detection, at: number): void {
+  const { state, settings, now } = detection;
+  const watch = watchOf(state);
+  // What arrived while this process stood still is yet to be heard (Lifeguard, local health).
+  if (now - at > standstillMs) return detection.change(stoodStill(watch, now - at));
+  const check = nextCheck(watch, settings);
+  // Somebody may have chosen another detector meanwhile.
+  if (check === null) return;
+  const { phase, rule } = check;
+  const lastSign = state.heartbeats.lastSign as SignOfLife;
+  const evidence = { ...lastSign.evidence, rule, figures: presentFigures(detection) };
+  judge(detection, { level: 'hop', mcu: null, phase, rule, evidence });
+  if (phase === 'suspected') seekConfirmation(detection);
+  else detection.change({ suspicion: null, heartbeats: interrupted(state.heartbeats) });
+}
+
+/** A suspicion asks on the second path, until there is life or the verdict (DET-7). */
+function seekConfirmation(detection: Detection): void {
+  const { state, settings, now } = detection;
+  if (settings.heartbeatDetector !== 'suspicion' || state.suspicion !== null) return;
+  if (state.heartbeats.lastSign === null) return;
+  detection.change({ suspicion: { since: now, answeredAt: null, probesMissed: 0 } });
+  if (settings.probing) sendConfirmingProbe(detection);
+}
+
+function sendConfirmingProbe(detection: Detection): void {
+  const { dialog, incident } = detection.state;
+  const suspicion = detection.state.suspicion as Suspicion;
+  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
+  detection.change({ suspicion: { ...suspicion, probesMissed: suspicion.probesMissed + 1 } });
+  detection.schedule('confirming-probe', detection.now + detection.settings.confirmationMs / probesPerConfirmation);
 }
 
 // ------------------------------------------------------------------------------------------------------- the session
@@ -443,6 +599,8 @@ function hearSession(detection: Detection, fact: StateChanged | ModeChanged | Se
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
   detection.change({ session, heard: fact.seq, mode: fact.mode, dialog: fact.dialog });
+  // Whoever starts the session anew may have given its heartbeats another interval.
+  if (fact.event === 'session-status') detection.change({ suspicion: null, heartbeats: nothingHeard });
   if (!takesPart[session]) sessionEnded(detection, fact);
   else if (session === 'Reconnecting') sessionReconnecting(detection, fact);
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.
@@ -455,7 +613,13 @@ function hearSession(detection: Detection, fact: StateChanged | ModeChanged | Se
 function sessionEnded(detection: Detection, fact: { incident: string | null }): void {
   if (fact.incident === detection.state.incident?.id) closeShared(detection, fact);
   clear(detection, allVerdicts(detection), 'session-ended');
-  detection.change({ incident: null, missedHeartbeats: 0 });
+  detection.change({
+    incident: null,
+    missedHeartbeats: 0,
+    heartbeats: nothingHeard,
+    suspicion: null,
+    flowing: [],
+  });
 }
 
 function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
@@ -495,7 +659,11 @@ function obey(detection: Detection, request: Request): void {
 
 /** Forgets all evidence, and ends maintenance. */
 function reset(detection: Detection): void {
-  detection.change({ missedHeartbeats: 0 });
+  detection.change({
+    missedHeartbeats: 0,
+    heartbeats: interrupted(detection.state.heartbeats),
+    suspicion: null,
+  });
   if (detection.state.suppression !== null) endSuppression(detection);
   clear(detection, allVerdicts(detection), 'reset');
 }
@@ -532,7 +700,7 @@ function tellSuppression(detection: Detection, until: number | null, withheld: n
 }
 
 function report(detection: Detection): void {
-  const { session, mode, verdicts, missedHeartbeats, failover, suppression } = detection.state;
+  const { session, mode, verdicts, missedHeartbeats, heartbeats, failover, suppression } = detection.state;
   detection.tell('info', {
     event: 'detector-status',
     status: {
@@ -547,6 +715,7 @@ function report(detection: Detection): void {
         evidence: evidence.length,
       })),
       missedHeartbeats,
+      ...(heartbeats.lastSign !== null && { heartbeats: presentFigures(detection) }),
       failoverWindowEndsAt: failover === null ? null : instant(failover.until),
       suppressedUntil: suppression === null ? null : instant(suppression.until),
       withheld: suppression?.withheld.length ?? 0,

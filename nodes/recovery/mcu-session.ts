@@ -78,6 +78,8 @@ export type McuParentInput =
   | { input: 'reconnecting'; focusFailed: boolean; incident: MachineState['incident'] }
   /** Reconnecting has been left. */
   | { input: 'recovered' }
+  /** The route works again, and may be another. */
+  | { input: 'route-healed' }
   | { input: 'report'; report: McuReport; seq: number }
   | { input: 'roster'; participants: Participants; cause: 'notification' | 'resync' | 'join' }
   | { input: 'terminated' }
@@ -95,7 +97,7 @@ export type McuSessionInput =
 /** What an MCU session asks for; `proxy` hands an operation to the conference session. */
 export type McuSessionEffect =
   | DeadlineEffect
-  | Extract<SignalingEffect, { effect: 'place-call' | 'end-call' | 'send-text' }>
+  | Extract<SignalingEffect, { effect: 'place-call' | 'refresh-call' | 'end-call' | 'send-text' }>
   | { effect: 'proxy'; operation: string; operationId: string; arguments: JsonObject };
 
 interface Draft {
@@ -135,6 +137,7 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'joined':         [bind,          rebind,        rebind,        rebind,        none],
   'reconnecting':   [pause,         pauseIdle,     pauseActive,   pause,         none],
   'recovered':      [resume,        resume,        resume,        resume,        none],
+  'route-healed':   [none,          refreshCall,   refreshCall,   refreshCall,   none],
   'report':         [none,          activate,      noteReport,    reactivate,    none],
   'roster':         [none,          roster,        roster,        roster,        none],
   'terminated':     [end,           end,           end,           end,           none],
@@ -281,6 +284,10 @@ function resume(draft: Draft): void {
   if (draft.state.phase !== 'Retrying') draft.state.incident = null;
 }
 
+function refreshCall({ state: { call, mcu }, effects }: Draft): void {
+  if (call?.state === 'Established') effects.push({ effect: 'refresh-call', callId: call.id, mcu });
+}
+
 function activate(draft: Draft, input: InputOf<'report'>): void {
   if (input.report === 'unsupported') return terminate(draft, 'NotSupported');
   if (noteReport(draft, input)) becomeActive(draft, 'Activated');
@@ -331,7 +338,7 @@ function terminate(draft: Draft, reason: McuReason): void {
   failQueue(draft, ({ operation }) =>
     reason === 'NotSupported'
       ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
-      : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`),
+      : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`, true),
   );
 }
 
@@ -613,9 +620,7 @@ function callEnded(draft: Draft, input: InputOf<'call-ended'>): void {
 }
 
 function callOver(reason: 'Aborted' | 'SessionTerminated' | 'SessionRetrying'): RecoveryError {
-  return operationFailure(reason, 'The call ended before it was established.', {
-    retryable: reason === 'SessionRetrying',
-  });
+  return operationFailure(reason, 'The call ended before it was established.', true);
 }
 
 /** Ends the call from our side, without waiting for an answer. */
@@ -656,9 +661,7 @@ function textReceived(draft: Draft, { from, text }: InputOf<'text'>): void {
 }
 
 function textCutShort(): RecoveryError {
-  return operationFailure('SessionTerminated', 'The conference session ended before the text was answered.', {
-    safeToReplay: false,
-  });
+  return operationFailure('SessionTerminated', 'The conference session ended before the text was answered.', false);
 }
 
 function textSent(draft: Draft, { requestId, outcome, elapsedMs }: InputOf<'outcome'>): void {

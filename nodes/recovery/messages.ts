@@ -389,6 +389,11 @@ export interface Evidence {
   method?: string;
   status?: number;
   report?: McuReport;
+  /**
+   * Of heartbeats, what the verdict was calculated from: `silentMs` since the last sign of life in the dialog (which this
+   * evidence is), `intervalMs` and `deviationMs` as learned, `phi`, `missedHeartbeats`, `probesMissed`.
+   */
+  figures?: { [figure: string]: number };
 }
 
 export interface FailoverDetected extends FactEnvelope {

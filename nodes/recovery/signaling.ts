@@ -81,11 +81,19 @@ export type SignalingEffect =
       /** With purpose `heal`. */
       method?: HealingMethod;
       attempt?: number;
+      /** With purpose `heal`: refresh our registration first, if there is one (MS-SIPRE 3.7.5.3.1). */
+      refreshRegistration?: boolean;
     }
   /** Ask for a full conference document (refresh of the subscription). Answered by a `document`, or nothing. */
   | { effect: 'refresh-roster'; dialog: number }
+  /** Let the session timer of the dialog stand still while its route is broken (UCMA, Session dialog resiliency). */
+  | { effect: 'pause-session-timer'; dialog: number }
+  /** Start it again, with its full interval. */
+  | { effect: 'resume-session-timer'; dialog: number }
   /** INVITE dialog of its own with an MCU. Answered by `call-accepted` or `call-failed`. */
   | { effect: 'place-call'; callId: string; mcu: string; media: string[]; timeoutMs: number }
+  /** Have a call's dialog take a route that was healed; its media are not touched. Answered by nothing. */
+  | { effect: 'refresh-call'; callId: string; mcu: string }
   /** BYE in a call's dialog. Answered by `call-ended`. */
   | { effect: 'end-call'; callId: string; mcu: string }
   /** Text into a call (IM). Answered by exactly one `outcome`. */

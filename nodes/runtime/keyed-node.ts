@@ -348,7 +348,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       for (const deadline of own.values()) deadlines.cancel(deadline);
     this.records.clear();
     for (const delivery of this.pending.values()) {
-      delivery.fail(operationFailure('EndpointTerminated', 'The node was closed before the operation had completed.'));
+      const message = 'The node was closed before the operation had completed.';
+      delivery.fail(operationFailure('EndpointTerminated', message, false));
       delivery.release();
     }
     this.pending.clear();

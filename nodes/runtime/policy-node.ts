@@ -12,8 +12,10 @@ export interface PolicyNodeDefinition<State extends MachineState, Settings> {
   machine: PolicyMachine<State, Settings>;
   outputs: number;
   settingsOf(config: NodeConfig): Settings;
-  /** What is wrong with a configuration, in one line for people; null when nothing is. */
+  /** What is wrong with a configuration, so that the node does not do what it says; null when nothing is. */
   complaintAbout?(config: NodeConfig): string | null;
+  /** What the dialog has to know of the model: a setting of Node-RED, whose name begins with the node's type. */
+  shared?: { readonly [setting: string]: unknown };
   /** The output for a message. */
   outputOf(message: Message): number;
   /** Is a conference worth a word in the status? Counted, and shown with `statusOf` when it is the only one. */
@@ -93,10 +95,18 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
 
 /** The function that a policy node's file exports. */
 export function policyNode<State extends MachineState, Settings>(definition: PolicyNodeDefinition<State, Settings>) {
+  const { type, shared = {} } = definition;
+  const settings = Object.fromEntries(
+    Object.entries(shared).map(([setting, value]) => [setting, { value, exportable: true }]),
+  );
   return (RED: NodeAPI): void => {
-    RED.nodes.registerType(definition.type, function (this: Node, config: NodeDef) {
-      RED.nodes.createNode(this, config);
-      new PolicyNode(this, config as unknown as NodeConfig, definition);
-    });
+    RED.nodes.registerType(
+      type,
+      function (this: Node, config: NodeDef) {
+        RED.nodes.createNode(this, config);
+        new PolicyNode(this, config as unknown as NodeConfig, definition);
+      },
+      { settings },
+    );
   };
 }

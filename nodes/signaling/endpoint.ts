@@ -143,9 +143,12 @@ export class Endpoint {
       case 'call-accepted':
       case 'call-failed':
       case 'call-ended':
-      case 'media':
       case 'text':
         return this.tellMcu(conference, event.mcu, event);
+      case 'media':
+        // To the call it is news, to the conference evidence.
+        this.tellMcu(conference, event.mcu, event);
+        break;
       case 'outcome':
         if (this.answerText(event.requestId, event)) return;
     }

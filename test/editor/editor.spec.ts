@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DEFAULT_RULES, type DetectorRule, rulesOf } from '../../nodes/recovery/detector-rules';
 import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
-import { browserFound, Editor } from './editor';
+import { browserFound, type Dialog, Editor } from './editor';
 
 type Values = { [property: string]: string | boolean };
 
@@ -105,7 +106,14 @@ const cases: { [type: string]: DialogCase } = {
       name: 'a detector',
       conference,
       preset: 'custom',
+      heartbeatDetector: 'phi',
       missedHeartbeats: '3',
+      phiThreshold: '10.5',
+      phiAcceptablePause: '0',
+      phiAcceptablePauseUnit: 'ms',
+      phiWindow: '200',
+      phiMinimumDeviation: '0.5',
+      phiMinimumDeviationUnit: 's',
       failoverWindow: '1',
       failoverWindowUnit: 'min',
       probing: true,
@@ -115,6 +123,14 @@ const cases: { [type: string]: DialogCase } = {
     wrong: [
       ...wrongConferences,
       ['missedHeartbeats', '0', { preset: 'custom' }],
+      ['heartbeatTimeout', '0', { preset: 'custom', heartbeatDetector: 'fixed' }],
+      ['phiThreshold', 'x', { preset: 'custom', heartbeatDetector: 'phi' }],
+      ['phiAcceptablePause', '-1', { preset: 'custom', heartbeatDetector: 'phi' }],
+      ['phiWindow', '0', { preset: 'custom', heartbeatDetector: 'suspicion' }],
+      ['phiMinimumDeviation', '0', { preset: 'custom', heartbeatDetector: 'suspicion' }],
+      ['suspicionPhi', '-2', { preset: 'custom' }],
+      ['confirmation', '0', { preset: 'custom' }],
+      ['routeSilence', '', { preset: 'custom' }],
       ['failoverWindow', '-32', { preset: 'custom' }],
       ['probeInterval', '0', { preset: 'custom' }],
     ],
@@ -381,6 +397,108 @@ describe('editor', function () {
     assert.equal(await dialog.read('failoverWindow'), '10');
     await editor.screenshot('failover-detector-custom', dialog.tray);
     await dialog.cancel();
+  });
+
+  it('shows the figures of a way to judge heartbeats only where it is chosen', async () => {
+    await reset('failover-detector');
+    const dialog = await editor.edit('failover-detector');
+    await dialog.fill('preset', 'custom');
+    const shown: { [detector: string]: string[] } = {
+      suspicion: ['suspicionPhi', 'confirmation', 'routeSilence', 'phiWindow', 'phiMinimumDeviation'],
+      missed: [],
+      fixed: ['heartbeatTimeout'],
+      phi: ['phiThreshold', 'phiAcceptablePause', 'phiWindow', 'phiMinimumDeviation'],
+    };
+    const all = new Set(Object.values(shown).flat());
+    for (const [detector, properties] of Object.entries(shown)) {
+      await dialog.fill('heartbeatDetector', detector);
+      for (const property of all) {
+        assert.equal(
+          await dialog.field(property).isVisible(),
+          properties.includes(property),
+          `${property} of ${detector}`,
+        );
+      }
+    }
+    await dialog.cancel();
+  });
+
+  describe('rules of the detector (DET-5)', () => {
+    const rows = () => editor.page.locator('#failover-detector-rules .failover-detector-rule');
+    const field = (row: number, property: string) => rows().nth(row).locator(`[data-property="${property}"]`);
+    const saved = async () => (await editor.node('failover-detector')).rules as DetectorRule[] | '';
+
+    async function open(): Promise<Dialog> {
+      const dialog = await editor.edit('failover-detector');
+      await dialog.toggle.click();
+      return dialog;
+    }
+
+    beforeEach(() => reset('failover-detector'));
+
+    it('shows the default rules, and saves nothing as long as they are unchanged', async () => {
+      const dialog = await open();
+      assert.equal(await rows().count(), DEFAULT_RULES.length);
+      assert.equal(await field(0, 'name').inputValue(), 'probe-answered');
+      assert.equal(await field(0, 'status').inputValue(), '200-299');
+      assert.equal(await field(3, 'status').isVisible(), false, 'a far end that heals the route answers nothing');
+      await rows().first().scrollIntoViewIfNeeded();
+      await editor.screenshot('failover-detector-rules', dialog.tray);
+      await dialog.done();
+      assert.equal(await saved(), '');
+    });
+
+    it('keeps a rule that is switched off, changed and added, and shows them again', async () => {
+      let dialog = await open();
+      await field(4, 'off').uncheck();
+      await field(5, 'purposes').fill('operation, refresh');
+      await editor.page.locator('.red-ui-editableList-addButton').first().click();
+      const last = DEFAULT_RULES.length;
+      await field(last, 'name').fill('rolling-over');
+      await field(last, 'status').fill('500, 580 - 589');
+      await field(last, 'diagnostics').fill('24067');
+      await field(last, 'methods').fill('INFO');
+      await field(last, 'recoveryAction').selectOption('Wait-For-Session-Update');
+      await field(last, 'level').selectOption('focus');
+      await field(last, 'level').blur();
+      await dialog.done();
+      const rules = await saved();
+      assert.deepEqual(rules[4], { ...DEFAULT_RULES[4], off: true });
+      assert.deepEqual(rules[5], { ...DEFAULT_RULES[5], purposes: ['operation', 'refresh'] });
+      assert.deepEqual(rules[last], {
+        name: 'rolling-over',
+        signal: 'response',
+        status: [500, [580, 589]],
+        methods: ['INFO'],
+        recoveryAction: 'Wait-For-Session-Update',
+        diagnostics: [24067],
+        level: 'focus',
+        phase: 'failed',
+      });
+      assert.equal(rulesOf(rules).complaint, null);
+      assert.ok((await editor.node('failover-detector')).valid);
+      dialog = await open();
+      assert.equal(await field(last, 'status').inputValue(), '500, 580-589');
+      assert.equal(await field(4, 'off').isChecked(), false);
+      await dialog.done();
+      assert.deepEqual(await saved(), rules, 'opening and saving changes nothing');
+      dialog = await open();
+      await editor.page.getByText('default rules', { exact: true }).click();
+      await dialog.done();
+      assert.equal(await saved(), '');
+    });
+
+    it('marks a bad rule, and names its row', async () => {
+      const dialog = await open();
+      await field(4, 'status').fill('4xx');
+      await field(4, 'status').blur();
+      assert.match((await field(4, 'status').getAttribute('class')) ?? '', /input-error/);
+      await dialog.done();
+      const { valid, validationErrors } = await editor.node('failover-detector');
+      assert.equal(valid, false);
+      assert.match(validationErrors.join(), /Rules: 5: status codes such as .+ expected/);
+      assert.match(rulesOf(await saved()).complaint ?? '', /Rule 5 \("dialog-gone"\): "status"/);
+    });
   });
 
   it('shows the horizon of the healer only where there is one', async () => {

@@ -1,96 +1,30 @@
 import assert from 'node:assert/strict';
+import type { ConferenceSessionInput } from '../../nodes/recovery/conference-session';
+import { effectsOf, only } from '../support/driver';
 import {
-  type ConferenceSessionEffect,
-  type ConferenceSessionInput,
-  type ConferenceSessionSettings,
-  type ConferenceSessionState,
-  conferenceSession,
-  conferenceSessionDefaults,
-} from '../../nodes/recovery/conference-session';
-import type { JsonObject } from '../../nodes/recovery/messages';
-import type { ConferenceDocument, DocumentUser, Outcome } from '../../nodes/recovery/signaling';
-import { CONFERENCE, Driver, effectsOf, only } from '../support/driver';
-
-type Session = Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>;
-
-function newSession(settings: Partial<ConferenceSessionSettings> = {}): Session {
-  const all = { ...conferenceSessionDefaults, heartbeatMs: 0, ...settings };
-  return new Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
-    conferenceSession.start(CONFERENCE),
-    (state, input, moment) => conferenceSession.step(state, input, moment, all),
-    (deadline) => ({ input: 'deadline', deadline }),
-  );
-}
-
-function user(name: string, extra: Partial<DocumentUser> = {}): DocumentUser {
-  const media = [{ id: '1', type: 'audio', status: 'sendrecv' }];
-  return {
-    entity: `sip:${name}@pool.example`,
-    roles: ['attendee'],
-    state: 'full',
-    endpoints: [{ entity: `${name}-1`, status: 'connected', media, state: 'full' }],
-    ...extra,
-  };
-}
-
-function full(version: number, ...users: DocumentUser[]): ConferenceDocument {
-  return { state: 'full', version, users };
-}
-
-function joined(dialog: number, document: ConferenceDocument | null = full(1, user('ada'), user('grace'))) {
-  return { event: 'joined', dialog, placement: 'conference', document, mcus: { 'audio-video': 'active' } } as const;
-}
-
-function inLobby(dialog: number) {
-  return { event: 'joined', dialog, placement: 'lobby', document: null, mcus: {} } as const;
-}
-
-function refused(status: number, extra: JsonObject = {}): Outcome {
-  return { kind: 'refused', status, response: { status, reason: 'No', headers: {}, body: '' }, ...extra };
-}
-
-const unreachable: Outcome = { kind: 'unreachable', cause: 'transport', written: false, message: 'connection lost' };
-const silence: Outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: 'no answer' };
-
-function outcome(requestId: string, result: Outcome, dialog = 1): ConferenceSessionInput {
-  return { event: 'outcome', requestId, dialog, purpose: 'operation', method: 'INFO', outcome: result, elapsedMs: 5 };
-}
-
-const focusFailed = (dialog = 1) => ({ input: 'focus-failed', dialog, incident: 'outage-1' }) as const;
-const failedOver = (dialog = 1) => ({ input: 'focus-failed-over', dialog, incident: 'outage-1' }) as const;
-const routeLost = (recoveryMode: 'MaximumRetry' | 'LimitedRetry' = 'MaximumRetry') =>
-  ({ input: 'route-recovering', dialog: 1, incident: 'outage-2', recoveryMode, attempts: 1 }) as const;
-const routeHealthy = { input: 'route-healthy', dialog: 1 } as const;
-const join = { input: 'join', operationId: 'join-1', arguments: { displayName: 'Recorder' } } as const;
-const terminate = { input: 'terminate', operationId: 'terminate-1' } as const;
-
-function operation(operationId: string, name = 'lock', given: JsonObject = {}): ConferenceSessionInput {
-  return { input: 'operation', operation: name, operationId, arguments: given };
-}
-
-function connected(settings: Partial<ConferenceSessionSettings> = {}): Session {
-  const session = newSession(settings);
-  session.give(join);
-  session.give(joined(1));
-  return session;
-}
-
-function lobbied(): Session {
-  const session = newSession();
-  session.give(join);
-  session.give(inLobby(1));
-  return session;
-}
-
-function rejoining(): Session {
-  const session = connected();
-  session.give(focusFailed());
-  session.give(failedOver());
-  return session;
-}
-
-const states = (session: Session) => only(session.messages, 'state-changed').map(({ state }) => state);
-const stateOf = (session: Session) => conferenceSession.stateOf(session.state);
+  connected,
+  failedOver,
+  focusFailed,
+  full,
+  inLobby,
+  join,
+  joined,
+  lobbied,
+  newSession,
+  operation,
+  outcome,
+  recovering,
+  refused,
+  rejoining,
+  routeHealthy,
+  routeLost,
+  silence,
+  stateOf,
+  states,
+  terminate,
+  unreachable,
+  user,
+} from './sessions';
 
 describe('conference session', () => {
   describe('joining and leaving', () => {
@@ -343,7 +277,7 @@ describe('conference session', () => {
 
     // Found by simulation, seed 3990311780: the re-join arrived, and the Focus had a participant who was gone.
     it('FE-10 FE-13 a re-join under way is called off in words; a Focus that is away, or has refused, is told nothing', () => {
-      const silences = (session: Session, input: ConferenceSessionInput): boolean[] =>
+      const silences = (session: ReturnType<typeof newSession>, input: ConferenceSessionInput): boolean[] =>
         effectsOf(session.give(input).effects, 'leave').map(({ silently }) => silently);
       const awaiting = connected();
       awaiting.give(focusFailed());
@@ -690,7 +624,7 @@ describe('conference session', () => {
       assert.equal(stateOf(session), 'Connected');
     });
 
-    it('an operation answered 481 waits for the verdict, and fails with SessionRetrying', () => {
+    it('FE-6 HOP-24 an operation answered 481 waits for the verdict, and fails with SessionRetrying', () => {
       const session = connected();
       session.give(operation('lock-1'));
       const met = session.give(outcome('lock-1', refused(481)));
@@ -700,7 +634,7 @@ describe('conference session', () => {
       assert.equal(only(messages, 'operation-failed')[0].error.failureReason, 'SessionRetrying');
     });
 
-    it('what is held for a repair or a verdict that never comes, fails with what it met', () => {
+    it('FE-7 HOP-16 what is held for a repair or a verdict that never comes, fails with what it met', () => {
       const session = connected();
       session.give(operation('lock-1'));
       session.give(outcome('lock-1', refused(481)));
@@ -944,9 +878,3 @@ describe('conference session', () => {
     assert.equal(session.deadlines.size, 0);
   });
 });
-
-function recovering(): Session {
-  const session = connected();
-  session.give(routeLost());
-  return session;
-}

@@ -315,7 +315,7 @@ describe('failover detector: verdicts', () => {
 
 describe('failover detector: heartbeats', () => {
   it('DET-2 one missed heartbeat is a suspicion, two in a row are a failure', () => {
-    const detector = listening();
+    const detector = listening({ heartbeatDetector: 'missed' });
     const [suspected] = only(detector.signal('heartbeat-missed'), 'failover-detected');
     const [failed] = only(detector.signal('heartbeat-missed'), 'failover-detected');
     assert.deepEqual([suspected.phase, suspected.rule, suspected.severity], ['suspected', 'heartbeat-missed', 'info']);
@@ -339,7 +339,7 @@ describe('failover detector: heartbeats', () => {
   });
 
   it('an answered probe, which takes another way, does not', () => {
-    const detector = listening();
+    const detector = listening({ heartbeatDetector: 'missed' });
     detector.signal('heartbeat-missed');
     assert.deepEqual(detector.answer(200, { purpose: 'probe' }), []);
     assert.deepEqual(verdicts(detector.signal('heartbeat-missed')), HOP_FAILED);
@@ -539,7 +539,7 @@ describe('failover detector: maintenance', () => {
   });
 
   it('DET-6 what is withdrawn meanwhile is cleared at the end, and not again', () => {
-    const detector = listening();
+    const detector = listening({ heartbeatDetector: 'missed' });
     detector.signal('heartbeat-missed');
     detector.command('suppress', { forMs: 60_000 });
     assert.deepEqual(detector.signal('heartbeat'), []);
@@ -552,7 +552,7 @@ describe('failover detector: maintenance', () => {
   });
 
   it('DET-6 evidence of an open verdict is collected meanwhile', () => {
-    const detector = listening();
+    const detector = listening({ heartbeatDetector: 'missed' });
     detector.signal('heartbeat-missed');
     detector.command('suppress', { forMs: 60_000 });
     assert.deepEqual(detector.signal('heartbeat-missed'), []);

@@ -1,64 +1,18 @@
 import assert from 'node:assert/strict';
+import type { McuReport, Participant } from '../../nodes/recovery/messages';
+import { effectsOf, only } from '../support/driver';
 import {
-  type McuSessionEffect,
-  type McuSessionInput,
-  type McuSessionState,
-  mcuSession,
-  mcuSessionDefaults,
-} from '../../nodes/recovery/mcu-session';
-import type { FailoverDetected, JsonObject, McuReport, Participant } from '../../nodes/recovery/messages';
-import { CONFERENCE, Driver, effectsOf, only } from '../support/driver';
-
-type Mcu = Driver<McuSessionState, McuSessionInput, McuSessionEffect>;
-
-function newMcu(mcu = 'audio-video'): Mcu {
-  return new Driver<McuSessionState, McuSessionInput, McuSessionEffect>(
-    mcuSession.start(CONFERENCE, mcu),
-    (state, input, moment) => mcuSession.step(state, input, moment, mcuSessionDefaults),
-    (deadline) => ({ input: 'deadline', deadline }),
-  );
-}
-
-function bound(report: McuReport = 'active'): Mcu {
-  const mcu = newMcu();
-  mcu.give({ input: 'joined', dialog: 1, mcus: { 'audio-video': report } });
-  return mcu;
-}
-
-function operation(operationId: string, name: string, given: JsonObject = {}): McuSessionInput {
-  return { input: 'operation', operation: name, operationId, arguments: given };
-}
-
-function withCall(): Mcu {
-  const mcu = bound();
-  mcu.give(operation('call-1', 'call', { media: ['audio'] }));
-  mcu.give({ event: 'call-accepted', callId: 'call-1', mcu: 'audio-video' });
-  return mcu;
-}
-
-function verdict(seq = 10): McuSessionInput {
-  const evidence = [{ signal: 'mcu-report' as const, at: '2026-01-01T00:00:00.000Z', seq, rule: 'mcu' }];
-  return {
-    input: 'verdict',
-    verdict: {
-      level: 'mcu',
-      phase: 'failed',
-      mcu: 'audio-video',
-      incident: 'outage-1',
-      evidence,
-    } as unknown as FailoverDetected,
-  };
-}
-
-const report = (said: McuReport, seq: number): McuSessionInput => ({ input: 'report', report: said, seq });
-const focusFailed = { input: 'reconnecting', focusFailed: true, incident: { id: 'outage-2', startedAt: 0 } } as const;
-const routeLost = { ...focusFailed, focusFailed: false } as const;
-const stateOf = (mcu: Mcu) => mcuSession.stateOf(mcu.state);
-
-function person(name: string, ...types: string[]): Participant {
-  const media = types.map((type, index) => ({ id: String(index), type }));
-  return { entity: `sip:${name}@pool.example`, roles: [], endpoints: [{ entity: name, media }] };
-}
+  bound,
+  focusFailed,
+  newMcu,
+  operation,
+  person,
+  report,
+  routeLost,
+  stateOf,
+  verdict,
+  withCall,
+} from './mcu-sessions';
 
 describe('MCU session', () => {
   it('MCU-1 MCU-2 is Idle, and Active once the MCU is, with the join or after it', () => {

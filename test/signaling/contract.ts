@@ -445,6 +445,23 @@ export function signalingContract(name: string, makePeer: () => Peer | Promise<P
 
       itWith(
         ({ capabilities }) => capabilities.call,
+        'HOP-18 HOP-21 a call whose dialog is refreshed goes on, and so do sessions whose timers pause and resume',
+        async ({ mcu, media }) => {
+          await call(mcu, media);
+          watch.perform({ effect: 'pause-session-timer', dialog: 1 });
+          watch.perform({ effect: 'resume-session-timer', dialog: 1 });
+          watch.perform({ effect: 'refresh-call', callId: 'call-1', mcu });
+          watch.perform({ effect: 'refresh-call', callId: 'never-placed', mcu });
+          await peer.pass(peer.patienceMs);
+          assert.equal(watch.all('call-ended').length, 0);
+          for (const { flowing } of watch.all('media')) assert.ok(flowing);
+          watch.perform({ effect: 'end-call', callId: 'call-1', mcu });
+          await watch.next('call-ended');
+        },
+      );
+
+      itWith(
+        ({ capabilities }) => capabilities.call,
         'a call that is ended while it is placed fails once and ends once',
         async ({ mcu, media }) => {
           await peer.pass(peer.patienceMs);

@@ -158,6 +158,7 @@ export function statusOf(system: System, conference: string): JsonObject {
     frontEnds: frontEnds.all.map(({ name, up }) => ({ name, up })),
     path: route.path,
     staleRoute: line?.hasStaleRoute ?? false,
+    sessionTimer: line?.sessionTimer ?? null,
     hops: route.hops.map(({ name, condition }) => ({ name, condition })),
   };
 }

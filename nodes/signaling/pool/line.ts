@@ -26,6 +26,8 @@ export class Line implements Subscriber, Caller {
   conferenceOver = false;
   /** Calls that have not ended, as far as we have heard. */
   readonly calls = new Map<string, Call>();
+  /** Nothing expires in a pool, but whoever asks for its status sees what we were told. */
+  sessionTimer: 'running' | 'paused' = 'running';
   /** The dialog that speaks; 0 when none does. */
   private dialog = 0;
   private established = false;
@@ -72,6 +74,15 @@ export class Line implements Subscriber, Caller {
         break;
       case 'send-text':
         this.sendText(effect);
+        break;
+      case 'refresh-call':
+        // All our dialogs share one route set here, so the heal has done it for the calls as well.
+        break;
+      case 'pause-session-timer':
+        this.sessionTimer = 'paused';
+        break;
+      case 'resume-session-timer':
+        this.sessionTimer = 'running';
     }
   }
 
@@ -95,6 +106,7 @@ export class Line implements Subscriber, Caller {
     const { dialog: number } = effect;
     this.dialog = number;
     this.established = false;
+    this.sessionTimer = 'running';
     const toLobby = system.lobbyNext.has(this.conference);
     let joined: { dialog: Dialog; event: SignalingEvent } | null = null;
     this.exchange(

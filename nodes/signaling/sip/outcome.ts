@@ -1,5 +1,6 @@
 /** What answers mean to the model: SIP responses as outcomes. Nobody above this file reads a header. */
-import type { Diagnostics, RecoveryAction, ResponseData } from '../../recovery/messages';
+import { diagnosticsOf, headerOf } from '../../recovery/diagnostics';
+import type { RecoveryAction, ResponseData } from '../../recovery/messages';
 import type { Outcome } from '../../recovery/signaling';
 import type { Answer } from './exchange';
 import type { IncomingResponseMessage } from './library';
@@ -29,11 +30,11 @@ export function responseData(response: IncomingResponseMessage): ResponseData {
 
 /** The outcome that a final response means (RFC 3261, 21). */
 export function outcomeOfResponse(response: ResponseData): Outcome {
-  const { status } = response;
+  const { status, headers } = response;
   if (status >= 200 && status < 300) return { kind: 'ok', status };
-  const recoveryAction = recoveryActionsIn(header(response, 'p-dialog-recovery-action'));
-  const retryAfterMs = retryAfterIn(header(response, 'retry-after'));
-  const diagnostics = diagnosticsIn(response);
+  const recoveryAction = recoveryActionsIn(headerOf(headers, 'p-dialog-recovery-action'));
+  const retryAfterMs = retryAfterIn(headerOf(headers, 'retry-after'));
+  const diagnostics = diagnosticsOf(headers);
   return {
     kind: 'refused',
     status,
@@ -59,10 +60,6 @@ export function asksForNewRoute(outcome: Outcome): boolean {
   return outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Dialog-Route-Set-Update') ?? false);
 }
 
-function header(response: ResponseData, name: string): string {
-  return Object.entries(response.headers).find(([key]) => key.toLowerCase() === name)?.[1] ?? '';
-}
-
 /** `P-Dialog-Recovery-Action` (MS-SIPRE 2.2.18): in any case; tokens that we do not know are dropped. */
 function recoveryActionsIn(value: string): RecoveryAction[] {
   const tokens = new Set(value.split(',').map((each) => each.trim().toLowerCase()));
@@ -73,28 +70,4 @@ function recoveryActionsIn(value: string): RecoveryAction[] {
 function retryAfterIn(value: string): number | undefined {
   const seconds = /^\s*(\d{1,10})(?!\d)/.exec(value)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
-}
-
-/** `ms-diagnostics` and its relatives (MS-OCER), else `Warning` (RFC 3261, 20.43). */
-function diagnosticsIn(response: ResponseData): Diagnostics | undefined {
-  for (const name of ['ms-diagnostics', 'ms-diagnostics-public', 'ms-client-diagnostics']) {
-    const value = header(response, name);
-    const id = /^\s*(\d{1,9})\s*(?=;|,|$)/.exec(value)?.[1];
-    if (id !== undefined) return { ...parametersIn(value), id: Number(id) };
-  }
-  const [, code, agent = '', text = ''] =
-    /^\s*(\d{3}) +(\S+) +"((?:[^"\\]|\\.)*)"/.exec(header(response, 'warning')) ?? [];
-  return code === undefined ? undefined : { id: Number(code), source: agent, reason: unquoted(text) };
-}
-
-/** `name=token` and `name="quoted"`, as often as they come. */
-function parametersIn(value: string): { [parameter: string]: string } {
-  const found = value.matchAll(/;\s*([\w.!%*+`'~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))/g);
-  return Object.fromEntries(
-    [...found].map(([, name = '', quoted, plain]) => [name, quoted === undefined ? (plain ?? '') : unquoted(quoted)]),
-  );
-}
-
-function unquoted(text: string): string {
-  return text.replace(/\\(.)/g, '$1');
 }

@@ -40,8 +40,6 @@ export interface ParticipationHost {
   mcuOf(purpose: string): string;
   /** URI of an MCU, as far as the conference has told it. */
   mcuUri(mcu: string): string | undefined;
-  /** The dialog works again, over a route that may be another. */
-  healed(): void;
 }
 
 /** Purposes of `conf-uris` that name no MCU (RFC 4575, 5.3.1). */
@@ -260,11 +258,7 @@ export class Participation implements Usage {
   private heal(method: HealingMethod, timeoutMs: number, settled: (method: string, outcome: Outcome) => void): void {
     const withoutRoute = this.dialog.routeStale && method !== 'OPTIONS';
     const draft: Draft = method === 're-INVITE' ? this.invite() : { method };
-    this.send({ ...draft, withoutRoute }, timeoutMs, (answer) => {
-      const outcome = outcomeOf(answer);
-      settled(method, outcome);
-      if (outcome.kind === 'ok') this.host.healed();
-    });
+    this.send({ ...draft, withoutRoute }, timeoutMs, (answer) => settled(method, outcomeOf(answer)));
   }
 
   private command(effect: RequestEffect, settled: (outcome: Outcome) => void): void {

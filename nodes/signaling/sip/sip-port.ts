@@ -155,10 +155,16 @@ class Conference implements ParticipationHost {
         return this.current(effect.dialog)?.refreshRoster();
       case 'place-call':
         return this.placeCall(effect);
+      case 'refresh-call':
+        return this.calls.get(effect.callId)?.refresh();
       case 'end-call':
         return this.endCall(effect.callId, effect.mcu);
       case 'send-text':
         return this.sendText(effect);
+      case 'pause-session-timer':
+      case 'resume-session-timer':
+        // We offer no session timers, so there is none that could run out.
+        return;
     }
   }
 
@@ -200,12 +206,6 @@ class Conference implements ParticipationHost {
   mcuUri(mcu: string): string | undefined {
     const uris = this.participation?.conferenceUris ?? [];
     return uris.find(({ purpose }) => this.mcuOf(purpose) === mcu)?.uri;
-  }
-
-  healed(): void {
-    // The far ends of the other dialogs have the old address too (UCMA: logically related dialogs recover with it).
-    this.participation?.refreshRoster();
-    for (const call of this.calls.values()) call.refresh();
   }
 
   // ----------------------------------------------------------------------------------------------------- effects

@@ -83,6 +83,7 @@ describe('SIP over TCP, with real peers', function () {
     const since = alice.events.length;
     const healed = await alice.request('heal', { method: 'UPDATE', attempt: 2 });
     assert.deepEqual(healed.outcome, { kind: 'ok', status: 200 });
+    alice.perform({ effect: 'refresh-roster', dialog: 1 });
     await alice.next('document', (event) => event.document.state === 'full', { since });
     assert.equal(alice.count('transport-lost'), 1);
     assert.equal(alice.count('subscription-lost'), 0);

@@ -44,7 +44,7 @@ describe('SIP over TCP, with a scripted Focus', function () {
     await focus.stop();
   });
 
-  it('introduces itself as it should', async () => {
+  it('introduces itself as it should, and opts in to 430 for a stale route (HOP-24)', async () => {
     await join();
     assert.match(invite.headers.contact ?? '', /^<sip:alice@127\.0\.0\.1:\d+;transport=tcp>$/);
     assert.match(invite.headers.allow ?? '', /UPDATE/);
@@ -58,7 +58,7 @@ describe('SIP over TCP, with a scripted Focus', function () {
     assert.ok(await focus.next('200'));
   });
 
-  it('answers UPDATE of the Focus, and follows its new address', async () => {
+  it('answers UPDATE of the Focus with 200, and follows its new address (HOP-8)', async () => {
     await join();
     focus.send('UPDATE', invite, [], '', { Contact: `<sip:elsewhere@127.0.0.1:${focus.port};transport=tcp>` });
     await alice.next('remote-update');
