@@ -480,6 +480,8 @@ function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionSta
   if (fact.event === 'mode-changed') return;
   timer.change({ session: fact.state });
   if (fact.event === 'session-status') timer.renewDeadlines();
+  // The end of the outage before may have been lost on the way, but there are not two at a time.
+  if (fact.state === 'Reconnecting' && ofAnotherIncident(timer.state, fact)) run(timer, 'recovered', null);
   if (fact.state === 'Reconnecting') run(timer, 'reconnecting', fact);
   else run(timer, takesPart[fact.state] ? 'recovered' : 'ended', null);
   if (!takesPart[fact.state]) timer.change(nothingOfSession);

@@ -74,13 +74,13 @@ export function isFromSession(message: Message): message is StateChanged | ModeC
 
 /**
  * Is the fact older than what was heard of the session already? Over a wire that does not keep order it would bring the past
- * back. A session whose node was deployed anew may number its facts anew; it says so first.
+ * back. A session whose node was deployed anew may number its facts anew; then its first is its status.
  */
 export function isOutdated(
   { heard }: PolicyState,
   { event, seq }: StateChanged | ModeChanged | SessionStatus,
 ): boolean {
-  return event !== 'session-status' && seq <= heard;
+  return seq <= heard && !(event === 'session-status' && seq === 1);
 }
 
 /** `to`, if the machine may go there from `from`; every writer of a phase asks here. Throws for a mistake of ours. */

@@ -194,9 +194,10 @@ export class World {
     this.watch.timePassed();
   }
 
-  /** Everything works again. */
+  /** Everything works again, and nobody does anything. */
   private restore(): void {
     const { pool, wires, port } = this;
+    this.over = true;
     wires.repair();
     port.smooth();
     pool.inject({ command: 'restore-hop' }, conference);
@@ -239,8 +240,7 @@ export class World {
     const { clock, session, mcus, policies, wires, operations, watch } = this;
     this.awaitingPhase.length = 0;
     this.restore();
-    this.act({ deed: 'ask', of: 'session', request: { command: 'terminate' } });
-    this.over = true;
+    session.ask({ command: 'terminate' });
     const limit = clock.now() + longestEndMs;
     while (clock.runNext(limit)) watch.timePassed();
     operations.end();
