@@ -13,7 +13,7 @@ import { idsIn } from './statements';
 import { type Switch, switches } from './tables';
 
 /** Tests that take longer, in ms, are only asked about what no other test has seen. */
-const quickMs = 50;
+const quickMs = 20;
 
 /** Switches off what is named by one of the words, or everything; prints which statements object. */
 export async function sabotage(words: readonly string[]): Promise<void> {
