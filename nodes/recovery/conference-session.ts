@@ -800,7 +800,10 @@ function startHeartbeat(draft: Draft): void {
   if (draft.settings.heartbeatMs > 0) setDeadline(draft, 'heartbeat-due', draft.settings.heartbeatMs);
 }
 
-function beat({ state, settings, effects }: Draft): void {
+/** One per interval, answered or not: a detector that waits for the next one must not wait for the last one's time-out. */
+function beat(draft: Draft): void {
+  const { state, settings, effects } = draft;
+  startHeartbeat(draft);
   effects.push({
     effect: 'request',
     requestId: 'heartbeat',
@@ -853,7 +856,6 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const { state, settings } = draft;
   const body = signalOfOutcome(input);
   if (body) sendSignal(draft, body);
-  if (input.purpose === 'refresh' && (state.phase === 'Connected' || state.phase === 'InLobby')) startHeartbeat(draft);
   noteRegistration(state, input);
   const operation = input.purpose === 'operation' ? state.operations[input.requestId] : undefined;
   if (!operation) return;

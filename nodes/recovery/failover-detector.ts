@@ -9,6 +9,7 @@
 import { DEFAULT_RULES, type DetectorRule, decidingRule, showsFocusLives, showsRouteWorks } from './detector-rules';
 import {
   countDecides,
+  countedAnew,
   figuresOf,
   type HeartbeatSettings,
   type Heartbeats,
@@ -20,7 +21,6 @@ import {
   probesPerConfirmation,
   type SignOfLife,
   type Suspicion,
-  stoodStill,
   type Watch,
 } from './heartbeat';
 import { limits } from './limits';
@@ -376,10 +376,15 @@ function failoverWindowEnded(detection: Detection): void {
 }
 
 function sendProbe(detection: Detection): void {
-  const { dialog, incident, failover } = detection.state;
+  const { failover } = detection.state;
   if (failover !== null) detection.change({ failover: { ...failover, probeInFlight: true } });
-  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
+  askFocus(detection);
   detection.schedule('probe', detection.now + probePatienceMs);
+}
+
+function askFocus(detection: Detection): void {
+  const { dialog, incident } = detection.state;
+  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
 }
 
 /** The probe that was out has ended without a failover: the next one follows after a pause. */
@@ -551,8 +556,8 @@ function keepWatch(detection: Detection): void {
   if (detection.state.suspicion === null) detection.cancel('confirming-probe');
   const check = nextCheck(watchOf(detection.state), detection.settings);
   if (check === null) return detection.cancel('heartbeat');
-  const at = Math.max(check.at, detection.now);
-  if (at !== detection.state.deadlines.heartbeat) detection.schedule('heartbeat', at);
+  const at = Math.ceil(check.at);
+  if (at !== detection.state.deadlines.heartbeat) detection.schedule('heartbeat', Math.max(at, detection.now));
 }
 
 /** A deadline that fires so much later shows that this process stood still, or was not there. */
@@ -561,8 +566,8 @@ const standstillMs = 500;
 function heartbeatDue(detection: Detection, at: number): void {
   const { state, settings, now } = detection;
   const watch = watchOf(state);
-  // What arrived while this process stood still is yet to be heard (Lifeguard, local health).
-  if (now - at > standstillMs) return detection.change(stoodStill(watch, now - at));
+  // A node that is not well itself must not judge others (Lifeguard, local health).
+  if (now - at > standstillMs) return detection.change(countedAnew(watch, now));
   const check = nextCheck(watch, settings);
   // Somebody may have chosen another detector meanwhile.
   if (check === null) return;
@@ -584,11 +589,11 @@ function seekConfirmation(detection: Detection): void {
 }
 
 function sendConfirmingProbe(detection: Detection): void {
-  const { dialog, incident } = detection.state;
   const suspicion = detection.state.suspicion as Suspicion;
-  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
+  askFocus(detection);
   detection.change({ suspicion: { ...suspicion, probesMissed: suspicion.probesMissed + 1 } });
-  detection.schedule('confirming-probe', detection.now + detection.settings.confirmationMs / probesPerConfirmation);
+  const pauseMs = Math.ceil(detection.settings.confirmationMs / probesPerConfirmation);
+  detection.schedule('confirming-probe', detection.now + pauseMs);
 }
 
 // ------------------------------------------------------------------------------------------------------- the session
@@ -677,10 +682,10 @@ function suppress(detection: Detection, forMs: number): void {
 }
 
 function endSuppression(detection: Detection): void {
-  const withheld = detection.state.suppression?.withheld.length ?? 0;
+  const { withheld } = detection.state.suppression as NonNullable<FailoverDetectorState['suppression']>;
   detection.cancel('suppression');
   detection.change({ suppression: null });
-  tellSuppression(detection, null, withheld);
+  tellSuppression(detection, null, withheld.length);
   for (const verdict of allVerdicts(detection)) if (verdict.phase === 'withdrawn') conclude(detection, verdict);
   resumeProbing(detection);
 }

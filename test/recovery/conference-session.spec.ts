@@ -785,6 +785,11 @@ describe('conference session', () => {
       assert.equal(effectsOf(session.pass(60_000).effects, 'request').length, 0);
     });
 
+    it('DET-7 sends one heartbeat per interval, answered or not', () => {
+      const session = connected({ heartbeatMs: 1_000 });
+      assert.equal(effectsOf(session.pass(3_000).effects, 'request').length, 3);
+    });
+
     it('passes on what happens by itself', () => {
       const session = connected();
       const kinds = ['remote-bye', 'transport-restored', 'session-expired', 'remote-update'] as const;
