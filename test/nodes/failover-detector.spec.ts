@@ -95,7 +95,8 @@ describe('failover-detector node', () => {
     );
     node.hear({ event: 'signal', signal: 'response', purpose: 'operation', status: 481 });
     assert.deepEqual(node.verdicts(), ['dialog-gone: focus failed']);
-    assert.deepEqual([node.statuses.length, node.statuses[0]?.fill, node.statuses[0]?.text], [1, 'red', line]);
+    const [status] = node.statuses;
+    assert.deepEqual([node.statuses.length, status?.fill, status?.text], [1, 'red', 'Rule 2 ("worse")']);
   });
 
   it('DET-5 the dialog gets the default rules, and the words that rules are made of', () => {
