@@ -37,6 +37,7 @@ import type {
 } from '../../nodes/recovery/step';
 import { inOrder } from '../../nodes/runtime/order';
 import type { McuHolder, SessionHolder } from '../../nodes/signaling/endpoint';
+import { holds } from './violation';
 import type { NodeName } from './wires';
 import type { World } from './world';
 
@@ -103,6 +104,11 @@ export abstract class Part<State extends MachineState, Input, Effect extends { e
     this.deadlines.set(deadline, callOff);
   }
 
+  /** How many deadlines are set. */
+  protected get waiting(): number {
+    return this.deadlines.size;
+  }
+
   /** The node is closed: nothing is due any more. */
   protected close(): void {
     for (const callOff of this.deadlines.values()) callOff();
@@ -159,6 +165,7 @@ export class SessionPart
     super.step(input, asking);
     if (!conferenceSession.idle(before) && conferenceSession.idle(this.state)) {
       this.world.endpoint.release(conference, this);
+      holds(this.waiting === 0, 9, () => `the session is ${this.state.phase}, and ${this.waiting} deadlines are set`);
     }
   }
 
@@ -209,6 +216,13 @@ export class McuPart extends Part<McuSessionState, McuSessionInput, McuSessionEf
 
   tell(_: string, input: McuSessionInput): void {
     this.step(input);
+    const { phase } = this.state;
+    const over = phase === 'Terminated' || phase === 'Unbound';
+    holds(
+      !over || this.waiting === 0,
+      9,
+      () => `the ${this.mcu} session is ${phase}, and ${this.waiting} deadlines are set`,
+    );
   }
 
   /** The node is closed and comes again, as when only it is deployed. What it had begun is not waited for any more. */
@@ -270,6 +284,12 @@ export class PolicyPart<State extends PolicyState, Settings> extends Part<State,
     this.close();
     this.state = { ...this.machine.start(conference), seq };
     this.world.watch.policyReplaced(this.name);
+  }
+
+  protected override step(input: PolicyInput): void {
+    super.step(input);
+    const known = Object.keys(this.state.deadlines).length;
+    holds(this.waiting === known, 9, () => `the ${this.name} knows of ${known} deadlines, and ${this.waiting} are set`);
   }
 
   /** Nothing is pending. */

@@ -19,6 +19,7 @@ import {
 } from './deeds';
 import type { Asked } from './parts';
 import { drawSetting, type Setting, suspiciousRules } from './setting';
+import type { Disturbance } from './wires';
 
 /** So long after the beginning, or after the session has come to a phase for the next time. */
 export type When = { atMs: number } | { phase: ConferenceSessionState['phase']; afterMs: number };
@@ -56,6 +57,9 @@ const delicate: readonly ConferenceSessionState['phase'][] = [
   'Disconnected',
   'Idle',
 ];
+
+/** Phases that last as long as an answer takes. */
+const brief: ReadonlySet<string> = new Set(['Connecting', 'Rejoining', 'Disconnecting']);
 
 /** Draws a schedule. */
 export function drawSchedule(seed: number): Schedule {
@@ -241,11 +245,42 @@ const patience: Shape = (chance, setting) => {
     { when: { phase: 'Connected', afterMs: 300 }, deed: { deed: 'ask', of: 'audio-video', request: { ...call } } },
     ...(chance.happens(0.5) ? [{ when: { atMs }, deed: disturbWire('give-up>session')(chance) }] : []),
     ...(chance.happens(0.3) ? [{ when: { atMs }, deed: dropMedia }] : []),
+    ...(chance.happens(0.2) ? ultimatum(chance) : []),
+    ...(chance.happens(0.2) ? pausedMedia(chance) : []),
     { when: { atMs }, deed: failure },
     { when: { atMs: atMs + chance.whole(0, 50) }, deed: noticeLoss(chance) },
     ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawPatienceDeed(chance) })),
   ];
 };
+
+/** It is decided to give up, and takes its time to be done. */
+function ultimatum(chance: Chance): Action[] {
+  const disturbance: Disturbance = {
+    wire: 'give-up>session',
+    mishap: chance.one(['late', 'lost']),
+    byMs: 20_000,
+    forMs: 60_000,
+    share: 1,
+  };
+  return [
+    { when: { phase: 'Recovering', afterMs: 0 }, deed: { deed: 'disturb', disturbance } },
+    { when: { phase: 'Recovering', afterMs: chance.duration(1, 2_000) }, deed: tellGiveUp('give-up') },
+  ];
+}
+
+/** The media end and come back while the timer stands still. */
+function pausedMedia(chance: Chance): Action[] {
+  const inRecovery = (mostMs: number): When => ({ phase: 'Recovering', afterMs: chance.duration(1, mostMs) });
+  return [
+    { when: inRecovery(100), deed: tellGiveUp('pause') },
+    { when: inRecovery(500), deed: dropMedia },
+    { when: inRecovery(2_500), deed: { deed: 'fault', fault: { command: 'restore-media', mcu: 'audio-video' } } },
+  ];
+}
+
+function tellGiveUp(command: 'give-up' | 'pause'): Deed {
+  return { deed: 'ask', of: 'give-up', request: { command } };
+}
 
 /** A Focus fails, and who is to hear of it hears late or wrongly. */
 const slowVerdicts: Shape = (chance, setting) => {
@@ -270,9 +305,20 @@ const lobby: Shape = (chance, setting) => {
   return [
     ...(chance.happens(0.4) ? [{ when: { atMs: 0 }, deed: admitTwice }] : []),
     { when: { phase: 'InLobby', afterMs: chance.duration(1, 3_000) }, deed: drawFailure(chance) },
+    ...(chance.happens(0.3) ? admittedMeanwhile(chance) : []),
     ...times(chance.whole(3, 9), () => ({ when: drawWhen(chance, 6_000), deed: drawLobbyDeed(chance) })),
   ];
 };
+
+/** The route is broken for a moment, and we are let in before that was noticed. */
+function admittedMeanwhile(chance: Chance): Action[] {
+  const hop: Deed = { deed: 'fault', fault: { command: 'break-hop', how: 'refuse', forMs: chance.duration(5, 300) } };
+  const admit: Deed = { deed: 'fault', fault: { command: 'admit' } };
+  return [
+    { when: { phase: 'InLobby', afterMs: chance.duration(1, 1_000) }, deed: hop },
+    { when: { phase: 'Recovering', afterMs: chance.duration(100, 2_500) }, deed: admit },
+  ];
+}
 
 /** The answer to a join or re-join is lost, and we are let in, or thrown out, before the join is given up. */
 const lostAnswer: Shape = (chance, setting) => {
@@ -307,7 +353,7 @@ const shapes: readonly (readonly [number, Shape])[] = [
   [2, flapping],
   [4, storm],
   [3, mcuTrouble],
-  [1, idleMcu],
+  [2, idleMcu],
   [3, maintenance],
   [2, meddling],
   [2, repair],
@@ -330,7 +376,8 @@ function drawCluster(chance: Chance, withinMs: number, fromMs: number): () => Wh
 }
 
 function drawMoment(chance: Chance): When {
-  return { phase: chance.one(delicate), afterMs: chance.happens(0.3) ? 0 : chance.duration(1, 5_000) };
+  const phase = chance.one(delicate);
+  return { phase, afterMs: chance.happens(0.3) ? 0 : chance.duration(1, brief.has(phase) ? 100 : 5_000) };
 }
 
 function times<Item>(count: number, draw: (round: number) => Item): Item[] {

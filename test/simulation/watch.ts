@@ -196,7 +196,8 @@ export class Watch {
       else holds(!this.ended || posthumous.includes(event), 8, () => `${event} of ${at} after Disconnected`);
       if (event === 'signal' && message.report === 'failing-over') this.failingMcus.add(message.mcu as string);
     } else if (event === 'failover-detected' && message.level === 'hop' && message.phase === 'failed') {
-      this.healed = false;
+      // What was healed a moment ago, and told in this outage, counts for it.
+      if (!isReconnecting(this.world.session.state.phase)) this.healed = false;
     }
   }
 
