@@ -202,6 +202,32 @@ const legal: { readonly [state in ConferenceState]: readonly ConferenceState[] }
   Disconnected: [],
 };
 
+/* chart of conference-session (npm run charts)
+ *
+ *   Idle ─────────────── join ───────────────────────────────────────────────────────> Connecting
+ *   Disconnected ─────── join ───────────────────────────────────────────────────────> Connecting
+ *   Connecting ───────┬─ terminate, join-failed, ended, join-timeout ────────────────> Idle
+ *                     ├─ joined, admitted ───────────────────────────────────────────> Connected
+ *                     └─ joined ─────────────────────────────────────────────────────> InLobby
+ *   InLobby ──────────┬─ terminate, ended, lobby-timeout ────────────────────────────> Disconnecting
+ *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
+ *                     ├─ route-recovering ───────────────────────────────────────────> Recovering
+ *                     └─ admitted ───────────────────────────────────────────────────> Connected
+ *   Connected ────────┬─ terminate, ended ───────────────────────────────────────────> Disconnecting
+ *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
+ *                     └─ route-recovering ───────────────────────────────────────────> Recovering
+ *   Recovering ───────┬─ terminate, route-abandoned, ended, lobby-timeout ───────────> Disconnecting
+ *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
+ *                     ├─ route-healthy ──────────────────────────────────────────────> InLobby
+ *                     └─ route-healthy ──────────────────────────────────────────────> Connected
+ *   Disconnecting ────┬─ at once, left, closing-timeout ─────────────────────────────> Idle
+ *                     └─ at once, left, closing-timeout ─────────────────────────────> Disconnected
+ *   AwaitingFailover ─┬─ terminate, ended, lobby-timeout ────────────────────────────> Disconnecting
+ *                     └─ focus-failed-over ──────────────────────────────────────────> Rejoining
+ *   Rejoining ────────┬─ terminate, join-failed, ended, join-timeout, lobby-timeout ─> Disconnecting
+ *                     ├─ joined, admitted ───────────────────────────────────────────> Connected
+ *                     └─ joined ─────────────────────────────────────────────────────> InLobby
+ */
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
 const table: { readonly [K in InputKind]: Row<K> } = {

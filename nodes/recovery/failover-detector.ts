@@ -155,6 +155,16 @@ type Row = {
 /** Phase of a verdict × finding of its level. */
 type VerdictTable = { readonly quiet: OpeningRow } & { readonly [phase in VerdictPhase]: Row };
 
+/* chart of watching (npm run charts)
+ *
+ *   quiet ───────┬─ suspected ───> suspected
+ *                └─ failed ──────> failed
+ *   suspected ───┬─ failed ──────> failed
+ *                └─ cleared ─────> quiet
+ *   failed ──────┬─ failed-over ─> failed-over
+ *                └─ cleared ─────> quiet
+ *   failed-over ─── cleared ─────> quiet
+ */
 const watching: VerdictTable = {
   quiet: { suspected: open, failed: open, 'failed-over': ignore, cleared: ignore },
   suspected: { suspected: corroborate, failed: advance, 'failed-over': ignore, cleared: withdraw },
@@ -163,6 +173,12 @@ const watching: VerdictTable = {
   withdrawn: { suspected: ignore, failed: ignore, 'failed-over': ignore, cleared: ignore },
 };
 
+/* chart of suppressed (npm run charts)
+ *
+ *   suspected ───── cleared ─> withdrawn
+ *   failed ──────── cleared ─> withdrawn
+ *   failed-over ─── cleared ─> withdrawn
+ */
 /** During maintenance (DET-6): every cell that would emit a verdict counts it instead. */
 const suppressed: VerdictTable = {
   quiet: { suspected: withhold, failed: withhold, 'failed-over': ignore, cleared: ignore },

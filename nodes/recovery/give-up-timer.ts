@@ -175,6 +175,20 @@ const spent: Row = {
   ...refusals,
 };
 
+/* chart of give-up-timer (npm run charts)
+ *
+ *   disarmed ──── reconnecting ──────────────────────────> armed
+ *   armed ─────┬─ recovered, ended ──────────────────────> disarmed
+ *              ├─ attempt-failed, changed, due, give-up ─> given-up
+ *              ├─ pause ─────────────────────────────────> paused
+ *              └─ cancel ────────────────────────────────> cancelled
+ *   paused ────┬─ recovered, ended ──────────────────────> disarmed
+ *              ├─ resume ────────────────────────────────> armed
+ *              ├─ cancel ────────────────────────────────> cancelled
+ *              └─ give-up ───────────────────────────────> given-up
+ *   cancelled ─── recovered, ended ──────────────────────> disarmed
+ *   given-up ──── recovered, ended ──────────────────────> disarmed
+ */
 const table: { readonly [phase in GiveUpPhase]: Row } = {
   disarmed: {
     reconnecting: arm,

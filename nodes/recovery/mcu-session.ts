@@ -129,6 +129,20 @@ const legal: { readonly [state in McuState]: readonly McuState[] } = {
   Terminated: [],
 };
 
+/* chart of mcu-session (npm run charts)
+ *
+ *   Terminated ─── joining ────────────────────> Unbound
+ *   Unbound ────┬─ joined ─────────────────────> Active
+ *               ├─ joined ─────────────────────> Idle
+ *               └─ joined ─────────────────────> Terminated
+ *   Idle ───────┬─ joined, report ─────────────> Active
+ *               └─ joined, report, terminated ─> Terminated
+ *   Active ─────┬─ joined, terminated ─────────> Terminated
+ *               └─ reconnecting, verdict ──────> Retrying
+ *   Retrying ───┬─ joined, report, at once ────> Active
+ *               ├─ joined, report ─────────────> Idle
+ *               └─ joined, terminated ─────────> Terminated
+ */
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
 const table: { readonly [K in Kind]: Row<K> } = {

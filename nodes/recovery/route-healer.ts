@@ -191,6 +191,23 @@ type Table = {
   };
 };
 
+/* chart of route-healer (npm run charts)
+ *
+ *   idle ───────┬─ broken ────────────────────────────────────> repairing
+ *               └─ broken, still-recovering ──────────────────> waiting
+ *   repairing ──┬─ healed, healed-by-peer, over ──────────────> idle
+ *               ├─ failed ────────────────────────────────────> waiting
+ *               └─ dialog-gone, horizon, stop ────────────────> abandoned
+ *   waiting ────┬─ healed-by-peer, over ──────────────────────> idle
+ *               ├─ transport-restored, attempt-due, heal-now ─> attempting
+ *               └─ horizon, stop ─────────────────────────────> abandoned
+ *   attempting ─┬─ healed, healed-by-peer, over ──────────────> idle
+ *               ├─ failed ────────────────────────────────────> waiting
+ *               └─ dialog-gone, horizon, stop ────────────────> abandoned
+ *   abandoned ──┬─ broken ────────────────────────────────────> repairing
+ *               ├─ broken ────────────────────────────────────> waiting
+ *               └─ over ──────────────────────────────────────> idle
+ */
 const table: Table = {
   idle: {
     broken: begin,
