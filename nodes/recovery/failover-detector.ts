@@ -466,7 +466,8 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
   const { focus } = detection.state.verdicts;
   leaveRoute(detection);
   detection.change({ missedHeartbeats: 0 });
-  if (focus === undefined) resumeFailover(detection, fact.event);
+  if (focus?.phase === 'withdrawn') drop(detection, focus);
+  if (focus === undefined || focus.phase === 'withdrawn') resumeFailover(detection, fact.event);
 }
 
 /**
