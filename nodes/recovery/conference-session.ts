@@ -474,7 +474,7 @@ function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>):
   const { state, moment, settings } = draft;
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
-  tellMcus(draft, { input: 'joining' });
+  tellMcus(draft, { input: 'joining', seq: state.seq });
   enter(draft, 'Connecting', 'JoinRequested');
   sendJoin(draft, false);
   setDeadline(draft, 'join-timeout', settings.joinTimeoutMs);

@@ -193,7 +193,7 @@ const legal: { readonly [phase in VerdictPhase | 'quiet']: readonly (VerdictPhas
   suspected: ['failed', 'withdrawn', 'quiet'],
   failed: ['failed-over', 'withdrawn', 'quiet'],
   'failed-over': ['withdrawn', 'quiet'],
-  withdrawn: ['quiet'],
+  withdrawn: ['quiet', 'failed'],
 };
 
 /** The tables as tools see them: for charts, for the simulation, and to switch cells off one by one. */
@@ -651,7 +651,7 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
   const { focus } = detection.state.verdicts;
   leaveRoute(detection);
   detection.change({ missedHeartbeats: 0 });
-  if (focus === undefined) resumeFailover(detection, fact.event);
+  if (focus === undefined || focus.phase === 'withdrawn') resumeFailover(detection, fact.event);
 }
 
 /**
@@ -659,8 +659,10 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
  * the verdict that was on its way to it.
  */
 function resumeFailover(detection: Detection, rule: string): void {
-  const incident = incidentFor(detection, 'focus', null);
-  put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence: [], recoveryAction: [] });
+  const { focus } = detection.state.verdicts;
+  const incident = focus?.incident ?? incidentFor(detection, 'focus', null);
+  const evidence = focus?.evidence ?? [];
+  put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence, recoveryAction: [] });
   awaitFailover(detection, rule);
 }
 

@@ -71,8 +71,8 @@ export interface McuSessionState extends MachineState {
 
 /** What the conference session tells its MCU sessions. */
 export type McuParentInput =
-  /** A new conference session begins with this join. */
-  | { input: 'joining' }
+  /** A new conference session begins with this join; `seq` of the latest fact before it. */
+  | { input: 'joining'; seq?: number }
   /** Joined or re-joined; `mcus` is what the Focus says of its MCUs. */
   | { input: 'joined'; dialog: number; mcus: McuReports }
   | { input: 'reconnecting'; focusFailed: boolean; incident: MachineState['incident'] }
@@ -250,9 +250,10 @@ function none(): void {}
 
 // ------------------------------------------------------------------------------------------- told by the conference session
 
-function begin(draft: Draft): void {
+function begin(draft: Draft, { seq: actedOn = 0 }: { seq?: number }): void {
   const { conference, mcu, seq } = draft.state;
-  draft.state = { ...mcuSession.start(conference, mcu), seq };
+  // Verdicts on sessions that have ended are none.
+  draft.state = { ...mcuSession.start(conference, mcu), seq, actedOn };
 }
 
 function bind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
@@ -339,7 +340,7 @@ function roster(draft: Draft, { participants, cause }: InputOf<'roster'>): void 
 }
 
 function end(draft: Draft): void {
-  if (draft.state.phase === 'Unbound') return begin(draft);
+  if (draft.state.phase === 'Unbound') return begin(draft, { seq: draft.state.actedOn });
   terminate(draft, 'ConferenceTerminated');
 }
 

@@ -1050,6 +1050,21 @@ describe('failover detector: commands and restarts', () => {
     assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
   });
 
+  // Found by simulation, seed 80294017.
+  it('DET-2 DET-6 also when it was withdrawn in silence, under maintenance', () => {
+    const alive = { name: 'alive', signal: 'remote-update', level: 'focus', phase: 'cleared' } as const;
+    const detector = listening({ rules: [alive, ...failoverDetectorDefaults.rules] });
+    detector.answer(481);
+    detector.command('suppress', { forMs: 10_000 });
+    detector.signal('remote-update');
+    assert.equal(detector.state.verdicts.focus?.phase, 'withdrawn');
+    rejoins(detector);
+    detector.answer(200, { purpose: 'probe' });
+    const [probe] = only(detector.after(10_000), 'probe');
+    assert.ok(probe);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+  });
+
   it('PER-6 without probing it does so at once', () => {
     assert.deepEqual(verdicts(fresh({ probing: false }).status('Reconnecting', { mode: 'rejoining' })), [
       'focus failed-over',

@@ -236,7 +236,7 @@ describe('MCU session', () => {
       const mcu = bound();
       mcu.give({ input: 'terminated' });
       const { seq } = mcu.state;
-      mcu.give({ input: 'joining' });
+      mcu.give({ input: 'joining', seq: 0 });
       const { messages } = mcu.give({ input: 'joined', dialog: 1, mcus: null });
       assert.equal(only(messages, 'state-changed')[0].seq, seq + 1);
     });
@@ -284,6 +284,16 @@ describe('MCU session', () => {
       mcu.give(focusFailed);
       assert.deepEqual(mcu.give(verdict()).messages, []);
       assert.equal(mcu.state.call?.state, 'Establishing');
+    });
+
+    // Found by simulation, seed 3756450834.
+    it('MSG-8 a verdict on a session that has ended does not end a call of the next one', () => {
+      const mcu = withCall();
+      mcu.give({ input: 'terminated' });
+      mcu.give({ input: 'joining', seq: 10 });
+      mcu.give({ input: 'joined', dialog: 1, mcus: null });
+      assert.deepEqual(mcu.give(verdict(10)).messages, []);
+      assert.notDeepEqual(mcu.give(verdict(11)).messages, []);
     });
 
     // Found by simulation, seed 2948829990: nobody answered, since the port of an ended session is silent.

@@ -5,6 +5,7 @@
  *   --minutes M     go on for so long, at least
  *   --seed S        which ones (1)
  *   --only SEED     just the one that a failure named, told step by step
+ *   --rarest N      also name the N places that were visited least (0)
  */
 import { parseArgs } from 'node:util';
 import type { Message } from '../../nodes/recovery/step';
@@ -16,6 +17,7 @@ import { drawSchedule, type Schedule } from './schedule';
 import { peculiarities, shrink } from './shrink';
 import { Violation } from './violation';
 import { Visits } from './visits';
+import type { Options } from './world';
 
 /** One of so many schedules is checked with more care: messages against the schema, records for being plain and frozen. */
 const carefulEvery = 250;
@@ -50,13 +52,19 @@ function see(visits: Visits, careful: boolean): (now: number, at: string, what: 
   };
 }
 
-function isCareful(seed: number): boolean {
+function isCareful({ seed }: Schedule): boolean {
   return seed % carefulEvery === 0;
+}
+
+/** How to play a schedule again, without counting its visits once more. */
+function optionsFor(schedule: Schedule): Options {
+  if (!isCareful(schedule)) return { meticulous: false };
+  return { meticulous: true, see: (_, at, what) => at !== 'fate' && valid(what as Message) };
 }
 
 function tell(schedule: Schedule, { invariant, message }: Failure): void {
   console.log(`\nSeed ${schedule.seed} fails: ${message}`);
-  const smallest = shrink(schedule, invariant, isCareful(schedule.seed));
+  const smallest = shrink(schedule, invariant, optionsFor(schedule));
   console.log(`A minimal schedule, of ${smallest.actions.length} of its ${schedule.actions.length} actions:`);
   console.log(`  setting ${JSON.stringify(peculiarities(smallest.setting))}`);
   for (const { when, deed } of smallest.actions) {
@@ -73,7 +81,7 @@ function narrate(schedule: Schedule): void {
   let begun: number | null = null;
   console.log('');
   const { failure } = run(schedule, {
-    meticulous: isCareful(schedule.seed),
+    meticulous: isCareful(schedule),
     see: (now, at, what) => {
       begun ??= now;
       console.log(`${String(now - begun).padStart(8)} ms  ${at.padEnd(12)} ${brief(what)}`);
@@ -92,7 +100,7 @@ function simulate(): boolean {
   const visits = new Visits();
   const least = Number(values.schedules);
   const untilMs = Date.now() + 60_000 * Number(values.minutes);
-  const run0 = Number(values.seed);
+  const chosen = Number(values.seed);
   const idle = process.cpuUsage();
   let steps = 0;
   let played = 0;
@@ -100,8 +108,8 @@ function simulate(): boolean {
   const plain = see(visits, false);
   const careful = see(visits, true);
   while (played < least || played % 256 !== 0 || Date.now() < untilMs) {
-    const schedule = drawSchedule(seedOf(run0, played));
-    const meticulous = isCareful(schedule.seed);
+    const schedule = drawSchedule(seedOf(chosen, played));
+    const meticulous = isCareful(schedule);
     const result = run(schedule, { meticulous, see: meticulous ? careful : plain });
     played += 1;
     steps += result.steps;
@@ -130,10 +138,7 @@ if (values.only === undefined) {
   process.exitCode = simulate() ? 0 : 1;
 } else {
   const schedule = drawSchedule(Number(values.only));
-  const { failure } = run(schedule, {
-    meticulous: isCareful(schedule.seed),
-    see: see(new Visits(), isCareful(schedule.seed)),
-  });
+  const { failure } = run(schedule, optionsFor(schedule));
   if (failure) tell(schedule, failure);
   else narrate(schedule);
   process.exitCode = failure ? 1 : 0;

@@ -1,5 +1,4 @@
 /** Runs one schedule, and says what was wrong. */
-import type { Message } from '../../nodes/recovery/step';
 import type { Schedule } from './schedule';
 import { type Invariant, Violation } from './violation';
 import { type Options, World } from './world';
@@ -32,6 +31,3 @@ function failureOf(error: unknown): Failure {
   const { stack, message } = error as Error;
   return { invariant: 10, message: `(10) a step throws: ${stack ?? message}` };
 }
-
-/** Sees every message of a schedule. */
-export type Sight = (message: Message) => void;

@@ -1,12 +1,13 @@
 /** Makes a failing schedule minimal: delta debugging over its actions, then its setting (Zeller and Hildebrandt, 2002). */
 import { run } from './run';
 import type { Action, Schedule } from './schedule';
-import { plainSetting, type Setting } from './setting';
+import { plainSetting, type Setting, suspiciousRules } from './setting';
 import type { Invariant } from './violation';
+import type { Options } from './world';
 
 /** The smallest schedule that is found to break the same invariant. */
-export function shrink(schedule: Schedule, invariant: Invariant, meticulous: boolean): Schedule {
-  const fails = (candidate: Schedule): boolean => run(candidate, { meticulous }).failure?.invariant === invariant;
+export function shrink(schedule: Schedule, invariant: Invariant, options: Options): Schedule {
+  const fails = (candidate: Schedule): boolean => run(candidate, options).failure?.invariant === invariant;
   let smallest = schedule;
   for (let before = -1; before !== smallest.actions.length; ) {
     before = smallest.actions.length;
@@ -61,7 +62,12 @@ export function peculiarities(setting: Setting): { [member: string]: unknown } {
       if (drawn !== plain) found[name] = drawn;
       continue;
     }
-    for (const member in plain) if (drawn[member] !== plain[member]) found[`${name}.${member}`] = drawn[member];
+    for (const member in plain) if (drawn[member] !== plain[member]) found[`${name}.${member}`] = named(drawn[member]);
   }
   return found;
+}
+
+/** Rules are many, and there is one list besides the default one. */
+function named(value: unknown): unknown {
+  return value === suspiciousRules ? 'suspiciousRules' : value;
 }
