@@ -369,6 +369,13 @@ const knownDisagreements: readonly {
       state === 'Connecting',
   },
   {
+    about: 'FE-7, O5, contract 2: an operation answered 481 is not failed with SessionRetrying when the route is reported Recovering; in LimitedRetry it is never completed',
+    applies: (given, { pending }) =>
+      'input' in given &&
+      given.input === 'route-recovering' &&
+      pending.some(({ met, worthSendingAgain }) => met !== null && !worthSendingAgain),
+  },
+  {
     about: "contract 6: the Focus's reason for ending a join that is under way is dropped; the error says LobbyDenied",
     applies: (given, { state }) =>
       'event' in given && given.event === 'ended' && given.reason !== undefined && state === 'Connecting',

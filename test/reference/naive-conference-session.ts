@@ -524,6 +524,11 @@ export class NaiveConferenceSession {
 
   private closed(): void {
     this.alarms = [];
+    const left = this.rollBack ? this.roster.participants() : [];
+    if (left.length > 0) {
+      this.caused.facts.push({ event: 'roster-changed', joined: [], left, changed: [], total: 0 });
+      this.tell(null, { input: 'roster', participants: [] });
+    }
     this.roster = new NaiveRoster();
     this.lobby = [];
     this.properties = {};
