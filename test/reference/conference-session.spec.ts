@@ -16,6 +16,7 @@ import type {
 } from '../../nodes/recovery/signaling';
 import { CONFERENCE } from '../support/driver';
 import { type Caused, NaiveConferenceSession } from './naive-conference-session';
+import { sortedByEntity } from './naive-roster';
 import { Disagreement, includes, ModelSide, runs, type Said, SOME_TEXT, seed, show, tidy } from './side-by-side';
 
 const operations = [
@@ -92,8 +93,9 @@ const user: fc.Arbitrary<DocumentUser> = fc.record(
   {
     entity: name.map((who) => `sip:${who}@pool.example`),
     displayName: fc.constantFrom('A', 'B'),
-    roles: fc.constantFrom([], ['attendee'], ['attendee', 'presenter'], ['presenter', 'attendee']),
-    endpoints: fc.uniqueArray(endpoint, { maxLength: 2, selector: ({ entity }) => entity }),
+    // Known disagreement (FE-21): the model takes another order of roles, endpoints or media for a change.
+    roles: fc.constantFrom([], ['attendee'], ['attendee', 'presenter']),
+    endpoints: fc.uniqueArray(endpoint, { maxLength: 2, selector: ({ entity }) => entity }).map(sortedByEntity),
     state: fc.constantFrom('full' as const, 'partial' as const, 'deleted' as const),
   },
   { requiredKeys: ['entity', 'roles', 'endpoints', 'state'] },
@@ -369,7 +371,8 @@ const knownDisagreements: readonly {
       state === 'Connecting',
   },
   {
-    about: 'FE-7, O5, contract 2: an operation answered 481 is not failed with SessionRetrying when the route is reported Recovering; in LimitedRetry it is never completed',
+    about:
+      'FE-7, O5, contract 2: an operation answered 481 is not failed with SessionRetrying when the route is reported Recovering; in LimitedRetry it is never completed',
     applies: (given, { pending }) =>
       'input' in given &&
       given.input === 'route-recovering' &&

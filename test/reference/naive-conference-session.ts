@@ -127,6 +127,7 @@ export class NaiveConferenceSession {
     this.roster = new NaiveRoster();
     this.lobby = [];
     this.properties = {};
+    this.refreshing = false;
     this.joinArguments = given;
     this.joining = { id, since: this.now };
     this.dialog = 1;

@@ -2,7 +2,7 @@
  * A roster by the slowest means there is: it keeps every document since the last full one, and reads them all again
  * whenever somebody asks who is there (RFC 4575, 4.6).
  */
-import type { Endpoint, Participant } from '../../nodes/recovery/messages';
+import type { Endpoint, Media, Participant } from '../../nodes/recovery/messages';
 import type { ConferenceDocument, DocumentUser } from '../../nodes/recovery/signaling';
 
 /** Who came, who went, who became different; each list sorted by URI. */
@@ -57,7 +57,7 @@ function participantAfter(before: Participant | undefined, user: DocumentUser): 
     if (index >= 0) endpoints.splice(index, 1);
     if (state === 'deleted') continue;
     const status = endpoint.status ?? (state === 'partial' ? known?.status : undefined);
-    const media = state === 'partial' && known && endpoint.media.length === 0 ? known.media : endpoint.media;
+    const media = state === 'partial' && known ? mediaAfter(known.media, endpoint.media) : endpoint.media;
     endpoints.push({ entity: endpoint.entity, ...(status === undefined ? {} : { status }), media });
   }
   const displayName = user.displayName ?? (merging ? before.displayName : undefined);
@@ -67,6 +67,12 @@ function participantAfter(before: Participant | undefined, user: DocumentUser): 
     roles: merging && user.roles.length === 0 ? before.roles : user.roles,
     endpoints,
   };
+}
+
+/** A stream that is told of again keeps what is not told again. */
+function mediaAfter(before: readonly Media[], told: readonly Media[]): Media[] {
+  const all = before.map((stream) => ({ ...stream, ...told.find(({ id }) => id === stream.id) }));
+  return [...all, ...told.filter(({ id }) => !before.some((stream) => stream.id === id))];
 }
 
 /** What is different between two rosters, found by looking everybody up in both (FE-18 to FE-21). */
