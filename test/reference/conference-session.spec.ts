@@ -7,14 +7,9 @@ import {
   conferenceSession,
   conferenceSessionDefaults,
 } from '../../nodes/recovery/conference-session';
-import type {
-  ConferenceDocument,
-  DocumentUser,
-  McuReports,
-  Outcome,
-  SignalingEvent,
-} from '../../nodes/recovery/signaling';
+import type { ConferenceDocument, DocumentUser, McuReports, SignalingEvent } from '../../nodes/recovery/signaling';
 import { CONFERENCE } from '../support/driver';
+import { outcomes } from './inputs';
 import { type Caused, NaiveConferenceSession } from './naive-conference-session';
 import { sortedByEntity } from './naive-roster';
 import { Disagreement, includes, ModelSide, runs, type Said, SOME_TEXT, seed, show, tidy } from './side-by-side';
@@ -30,28 +25,6 @@ const operations = [
   'invite',
   'end-conference',
 ];
-
-const outcomes: readonly Outcome[] = [
-  { kind: 'ok', status: 200, result: { done: true } },
-  refused(481),
-  refused(430, { recoveryAction: ['Dialog-Route-Set-Update'] }),
-  refused(430, { recoveryAction: ['Wait-For-Session-Update'] }),
-  refused(403),
-  refused(401),
-  refused(503),
-  refused(603),
-  refused(200, { conferenceReason: 'otherFailure' }),
-  { kind: 'unreachable', cause: 'timeout', written: true, message: 'no answer' },
-  { kind: 'unreachable', cause: 'transport', written: false, message: 'refused' },
-  { kind: 'unreachable', cause: 'transport', written: true, message: 'lost' },
-  { kind: 'unreachable', cause: 'tls', written: false, message: 'no trust' },
-  { kind: 'unreachable', cause: 'malformed', written: true, message: 'not SIP' },
-  { kind: 'unsupported', message: 'no such thing here' },
-];
-
-function refused(status: number, extra: Partial<Extract<Outcome, { kind: 'refused' }>> = {}): Outcome {
-  return { kind: 'refused', status, response: { status, reason: 'No', headers: {}, body: '' }, ...extra };
-}
 
 /** What may happen next, before it is known which dialogs and requests there are. */
 type Happening =
@@ -377,6 +350,15 @@ const knownDisagreements: readonly {
       'input' in given &&
       given.input === 'route-recovering' &&
       pending.some(({ met, worthSendingAgain }) => met !== null && !worthSendingAgain),
+  },
+  {
+    about: 'FE-6, contract 2: an operation that is answered 481 after two re-sends does not wait for the verdict',
+    applies: (given, { pending }) =>
+      'event' in given &&
+      given.event === 'outcome' &&
+      given.outcome.kind === 'refused' &&
+      given.outcome.status === 481 &&
+      pending.some(({ id, timesSent }) => id === given.requestId && timesSent >= 3),
   },
   {
     about: "contract 6: the Focus's reason for ending a join that is under way is dropped; the error says LobbyDenied",

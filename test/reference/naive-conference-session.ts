@@ -587,7 +587,7 @@ export class NaiveConferenceSession {
     if (meaning === 'gap' && !this.refreshing) this.refresh();
     if (meaning !== 'applied') return;
     const why = this.refreshing && cause === 'notification' ? 'resync' : cause;
-    this.refreshing = false;
+    if (document.state === 'full') this.refreshing = false;
     const after = this.roster.participants();
     const difference = naiveDifference(before, after);
     if (isNews(difference))

@@ -17,6 +17,9 @@ export const invalid: NaiveError = {
   failureReason: null,
 };
 
+/** This conference, or this conferencing system, has no such thing. */
+export const notSupported: NaiveError = { ...invalid, code: 'NotSupported' };
+
 /** FE-8: refused before anything was begun, and worth another try. */
 export const retryable: NaiveError = {
   name: 'RealTimeInvalidOperationException',
@@ -39,8 +42,7 @@ export const timedOut: NaiveError = {
 /** What a failed outcome is called; null for a good one. */
 export function errorOf(outcome: Outcome): NaiveError | null {
   if (outcome.kind === 'ok') return null;
-  if (outcome.kind === 'unsupported')
-    return { name: 'InvalidOperationException', code: 'NotSupported', failureReason: null };
+  if (outcome.kind === 'unsupported') return notSupported;
   if (outcome.kind === 'refused') {
     if (outcome.conferenceReason !== undefined)
       return {
