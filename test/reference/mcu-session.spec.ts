@@ -236,9 +236,9 @@ const history = fc.tuple(
   fc.array(happening, { maxLength: 57, size: 'max' }),
 );
 
-/** The conference session passes on nothing that a failed Focus says. */
-function neverHappens(given: McuSessionInput, { focusIsGone }: NaiveMcuSession): boolean {
-  return 'input' in given && (given.input === 'report' || given.input === 'roster') && focusIsGone;
+/** The conference session passes on nothing before it has joined, and nothing that a failed Focus says. */
+function neverHappens(given: McuSessionInput, { bound, focusIsGone }: NaiveMcuSession): boolean {
+  return 'input' in given && (given.input === 'report' || given.input === 'roster') && (!bound || focusIsGone);
 }
 
 /**

@@ -48,7 +48,7 @@ export class NaiveMcuSession {
   private caused: McuCaused = { facts: [], calls: [], effects: [] };
   private now = 0;
   /** The parent has joined a conference that has such an MCU. */
-  private bound = false;
+  bound = false;
   /** The parent waits for the Focus to fail over, or joins it again. */
   focusIsGone = false;
   /** The parent has come back from a Focus failure since this MCU was last known to fail by itself. */
@@ -94,16 +94,7 @@ export class NaiveMcuSession {
     switch (input.input) {
       case 'joining':
         if (this.state !== 'Terminated') return;
-        this.state = 'Idle';
-        this.bound = false;
-        this.parentReconnects = false;
-        this.focusIsGone = false;
-        this.afterFocusFailure = false;
-        this.call = null;
-        this.lostItsCall = false;
-        this.latestActiveReport = 0;
-        this.present = [];
-        return;
+        return this.beginAnew();
       case 'joined':
         return this.arrived(input.mcus);
       case 'reconnecting':
@@ -122,6 +113,7 @@ export class NaiveMcuSession {
           this.latestActiveReport = Math.max(this.latestActiveReport, input.seq);
           this.reportedActive();
         }
+        if (input.report === 'unsupported' && this.bound && this.state === 'Idle') this.end('NotSupported');
         // MCU-15: after a Focus reconnect. An MCU that fails over by itself is expected back, not gone.
         if (input.report === 'inactive' && this.state === 'Retrying' && this.afterFocusFailure)
           this.become('Idle', 'McuReportedInactive');
@@ -144,7 +136,8 @@ export class NaiveMcuSession {
         return;
       }
       case 'terminated':
-        return this.end('ConferenceTerminated');
+        // One that was never bound has nothing to end.
+        return this.bound ? this.end('ConferenceTerminated') : this.beginAnew();
       case 'completed':
         return this.complete(input.operation, input.operationId, input.result);
       case 'failed':
@@ -158,15 +151,26 @@ export class NaiveMcuSession {
 
   // --------------------------------------------------------------------------------------------------------------- states
 
+  private beginAnew(): void {
+    this.state = 'Idle';
+    this.bound = false;
+    this.parentReconnects = false;
+    this.focusIsGone = false;
+    this.afterFocusFailure = false;
+    this.call = null;
+    this.lostItsCall = false;
+    this.latestActiveReport = 0;
+    this.present = [];
+  }
+
   /** What the Focus says of its MCUs when the parent arrives (MCU-2, MCU-3, O7, O8). */
   private arrived(reports: McuReports): void {
     if (this.state === 'Terminated') return;
-    const report = reports === null ? 'nothing' : (reports[this.mcu] ?? 'missing');
+    // A server that never speaks of MCUs will not report this one active either.
+    const report = reports === null ? 'active' : (reports[this.mcu] ?? 'missing');
     this.bound = true;
     if (report === 'missing' || report === 'unsupported') this.end('NotSupported');
     else if (report === 'active') this.reportedActive();
-    // A server that never speaks of MCUs will not report this one active either.
-    else if (report === 'nothing' && this.state === 'Idle') this.reportedActive();
     else if (report === 'inactive' && this.state === 'Retrying') this.become('Idle', 'McuReportedInactive');
     this.afterFocusFailure = true;
   }
@@ -174,11 +178,11 @@ export class NaiveMcuSession {
   private reportedActive(): void {
     if (!this.bound || this.state === 'Active' || this.state === 'Terminated') return;
     this.become('Active', this.state === 'Idle' ? 'Activated' : 'McuReportedActive');
+    if (this.lostItsCall) this.caused.calls.push({ event: 'call-available', mcu: this.mcu });
+    this.lostItsCall = false;
     const released = this.queue;
     this.queue = [];
     for (const waiting of released) this.send(waiting.operation, waiting.id, waiting.arguments);
-    if (this.lostItsCall) this.caused.calls.push({ event: 'call-available', mcu: this.mcu });
-    this.lostItsCall = false;
   }
 
   private judged(verdict: Extract<McuSessionInput, { input: 'verdict' }>['verdict']): void {
@@ -230,6 +234,7 @@ export class NaiveMcuSession {
         return;
       }
       this.callsPlaced += 1;
+      this.lostItsCall = false;
       this.call = { id: `call ${this.callsPlaced}`, state: 'None', pending: { id, operation } };
       this.caused.effects.push({
         effect: 'place-call',
@@ -315,7 +320,8 @@ export class NaiveMcuSession {
       if (pending) this.fail(pending.operation, pending.id, errorOf(event.outcome) ?? invalid);
     } else {
       call.pending = null;
-      this.callBecomes('Terminated', event.reason);
+      // Whatever ended it in the end, it was we who had hung up.
+      this.callBecomes('Terminated', call.state === 'Terminating' ? 'HungUp' : event.reason);
       if (pending?.operation === 'hang-up') this.complete(pending.operation, pending.id);
       else if (pending) this.fail(pending.operation, pending.id, cutOff('Aborted'));
     }
