@@ -12,7 +12,7 @@ import type { McuReports } from '../../nodes/recovery/signaling';
 import { CONFERENCE } from '../support/driver';
 import { outcomes } from './inputs';
 import { type McuCaused, NaiveMcuSession } from './naive-mcu-session';
-import { Disagreement, includes, ModelSide, runs, type Said, seed, show, tidy } from './side-by-side';
+import { Disagreement, includes, ModelSide, PATIENCE_MS, runs, type Said, seed, show, tidy } from './side-by-side';
 
 const MCU = 'chat';
 
@@ -345,7 +345,8 @@ function sortedUnique(instants: number[]): number[] {
 }
 
 describe('second opinion: MCU session', () => {
-  it('agrees with the naive reference (MCU, Q, FE-3 to FE-9, FE-22 to FE-24)', () => {
+  it('agrees with the naive reference (MCU, Q, FE-3 to FE-9, FE-22 to FE-24)', function () {
+    this.timeout(PATIENCE_MS);
     fc.assert(
       fc.property(history, ([beginning, rest]) => {
         const pair = new Pair();

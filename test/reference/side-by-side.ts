@@ -13,6 +13,9 @@ export function runs(usual: number): number {
   return Number(process.env.FAST_CHECK_RUNS ?? usual);
 }
 
+/** However many runs are asked for, they may take their time. */
+export const PATIENCE_MS = 3_600_000;
+
 /** Seed of the properties; `FAST_CHECK_SEED` overrides it. */
 export const seed = Number(process.env.FAST_CHECK_SEED ?? 20_260_101);
 
