@@ -17,12 +17,11 @@ import {
   includes,
   ModelSide,
   PATIENCE_MS,
-  runs,
   type Said,
   SOME_TEXT,
-  seed,
   show,
   tidy,
+  trials,
 } from './side-by-side';
 
 const operations = [
@@ -496,7 +495,7 @@ describe('second opinion: conference session', () => {
           const pair = new Pair(signalsWired);
           for (const happening of [...beginning, ...rest]) pair.happen(happening);
         }),
-        { seed, numRuns: runs(signalsWired ? 2_000 : 500) },
+        trials(signalsWired ? 2_000 : 500),
       );
     });
 });

@@ -12,7 +12,7 @@ import type { McuReports } from '../../nodes/recovery/signaling';
 import { CONFERENCE } from '../support/driver';
 import { outcomes } from './inputs';
 import { type McuCaused, NaiveMcuSession } from './naive-mcu-session';
-import { Disagreement, includes, ModelSide, PATIENCE_MS, runs, type Said, seed, show, tidy } from './side-by-side';
+import { Disagreement, includes, ModelSide, PATIENCE_MS, type Said, show, tidy, trials } from './side-by-side';
 
 const MCU = 'chat';
 
@@ -352,7 +352,7 @@ describe('second opinion: MCU session', () => {
         const pair = new Pair();
         for (const happening of [...beginning, ...rest]) pair.happen(happening);
       }),
-      { seed, numRuns: runs(2_000) },
+      trials(2_000),
     );
   });
 });

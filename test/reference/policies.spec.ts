@@ -7,7 +7,7 @@ import { routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-hea
 import type { Message } from '../../nodes/recovery/step';
 import { Policy } from '../recovery/hearsay';
 import { NaiveDetector, NaiveGiveUp, NaiveHealer, type NaiveSignal } from './naive-policies';
-import { PATIENCE_MS, runs, seed } from './side-by-side';
+import { PATIENCE_MS, trials } from './side-by-side';
 
 const statuses = fc.constantFrom(200, 202, 403, 404, 408, 410, 430, 481, 500, 503, 504, 603);
 
@@ -100,7 +100,7 @@ describe('second opinion: the nodes that decide', function () {
           }
         }
       }),
-      { seed, numRuns: runs(2_000) },
+      trials(2_000),
     );
   });
 
@@ -169,7 +169,7 @@ describe('second opinion: the nodes that decide', function () {
           }
         },
       ),
-      { seed, numRuns: runs(2_000) },
+      trials(2_000),
     );
   });
 
@@ -210,7 +210,7 @@ describe('second opinion: the nodes that decide', function () {
           }
         }
       }),
-      { seed, numRuns: runs(2_000) },
+      trials(2_000),
     );
   });
 });

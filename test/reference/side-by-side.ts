@@ -8,16 +8,21 @@ export type Said = { [property: string]: unknown };
 /** In a reference's statement: some text, but which is not settled. */
 export const SOME_TEXT = Symbol('some text');
 
-/** How often each property is tried; `FAST_CHECK_RUNS` overrides it. */
-export function runs(usual: number): number {
-  return Number(process.env.FAST_CHECK_RUNS ?? usual);
-}
-
 /** However many runs are asked for, they may take their time. */
 export const PATIENCE_MS = 3_600_000;
 
-/** Seed of the properties; `FAST_CHECK_SEED` overrides it. */
-export const seed = Number(process.env.FAST_CHECK_SEED ?? 20_260_101);
+/**
+ * How a property is tried: so often, unless `FAST_CHECK_RUNS` says otherwise, from the seed `FAST_CHECK_SEED`. In a hurry
+ * (mutation testing) the first counterexample will do.
+ */
+export function trials(usual: number): { seed: number; numRuns: number; endOnFailure: boolean } {
+  const { FAST_CHECK_RUNS, FAST_CHECK_SEED, FAST_CHECK_HURRY } = process.env;
+  return {
+    seed: Number(FAST_CHECK_SEED ?? 20_260_101),
+    numRuns: Number(FAST_CHECK_RUNS ?? usual),
+    endOnFailure: FAST_CHECK_HURRY !== undefined,
+  };
+}
 
 /**
  * Does what was said include all that was expected? Only the properties that the reference gives are compared;
