@@ -19,7 +19,8 @@ class MochaInProcess {
   static inject = ['options'];
 
   coverage = false;
-  spoilt = false;
+  /** The modules that are loaded, if any, are not those of the unchanged model. */
+  spoilt = true;
 
   constructor(options) {
     globalThis.__stryker__ ??= {};
@@ -36,6 +37,7 @@ class MochaInProcess {
 
   async dryRun({ coverageAnalysis, disableBail }) {
     this.load();
+    this.spoilt = false;
     this.coverage = coverageAnalysis === 'perTest';
     const result = await this.run(disableBail);
     this.coverage = false;
@@ -49,11 +51,17 @@ class MochaInProcess {
     // A mutant of what runs when a module is loaded (the tables) needs fresh modules, and leaves spoilt ones behind.
     const atLoad = mutantActivation === 'static';
     this.stryker.activeMutant = atLoad ? activeMutant.id : undefined;
+    this.spoilt ||= atLoad;
     try {
       if (atLoad || reloadEnvironment || this.spoilt) this.load();
     } catch (error) {
-      this.spoilt = true;
-      return toMutantRunResult({ status: DryRunStatus.Error, errorMessage: String(error?.stack) });
+      // Many specs try the model while they describe their tests; what fails then is killed as well.
+      return {
+        status: MutantRunStatus.Killed,
+        killedBy: testFilter ?? [],
+        failureMessage: String(error),
+        nrOfTests: 1,
+      };
     }
     this.spoilt = atLoad;
     this.stryker.activeMutant = activeMutant.id;
