@@ -412,7 +412,7 @@ export class NaiveConferenceSession {
     const operation = this.pending.find(({ id, met }) => id === requestId && met === null);
     if (purpose !== 'operation' || !operation) return;
     if (outcome.kind === 'ok') return this.succeed(operation, outcome.result);
-    const error = errorOf(outcome) ?? invalid;
+    const error = { ...(errorOf(outcome) ?? invalid), ...replaySafety(operation.operation, outcome) };
     const gone = outcome.kind === 'refused' && outcome.status === 481;
     const again = mayBeSentAgain(operation.operation, outcome);
     if (!this.settings.signalsWired || (!gone && !again) || (again && operation.timesSent >= 3))
@@ -623,6 +623,11 @@ export class NaiveConferenceSession {
       reason,
       incident: this.outage ? (this.outage.id ?? SOME_TEXT) : null,
       active: this.outage !== null && !closesOutage,
+      ...severityOf(this.state, state, reason),
+      ...(this.outage ? { endedAt: closesOutage ? new Date(this.now).toISOString() : null } : {}),
+      restored: false,
+      criterion: undefined,
+      explanation: undefined,
       attempts: this.outage?.attempts ?? 0,
       startedAt: new Date(this.outage?.since ?? this.since).toISOString(),
       elapsedMs: this.now - (this.outage?.since ?? this.since),
@@ -655,6 +660,16 @@ export class NaiveConferenceSession {
   }
 }
 
+/** Contract 1.7, where it says anything: giving up and failing for good, the outage, and the recovery from it. */
+function severityOf(previous: ConferenceState, state: ConferenceState, reason: StateReason): Said {
+  if (previous === 'Reconnecting' && ['GaveUp', 'RejoinFailed', 'RouteAbandoned'].includes(reason))
+    return { severity: 'critical' };
+  if (state === 'Reconnecting') return { severity: 'warning' };
+  return ['RouteHealed', 'Rejoined', 'Joined', 'Admitted', 'TerminateRequested'].includes(reason)
+    ? { severity: 'info' }
+    : {};
+}
+
 /** The signal that a request's end gives; null for an operation of which nothing was sent. */
 function signalOf(purpose: string, outcome: Outcome): Said | null {
   const heartbeat = purpose === 'refresh';
@@ -664,6 +679,12 @@ function signalOf(purpose: string, outcome: Outcome): Said | null {
   if (outcome.kind === 'unsupported') return purpose === 'operation' ? null : { signal: 'response', status: 501 };
   if (outcome.cause === 'timeout') return { signal: heartbeat ? 'heartbeat-missed' : 'timeout' };
   return { signal: 'transport-lost' };
+}
+
+/** HOP-16: what has gone unanswered after it may have left has perhaps been done already. */
+function replaySafety(operation: string, outcome: Outcome): { safeToReplay?: boolean } {
+  if (outcome.kind !== 'unreachable') return {};
+  return { safeToReplay: !outcome.written || harmlessTwice.includes(operation) };
 }
 
 /** Contract, held operations. */
