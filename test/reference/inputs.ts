@@ -7,6 +7,7 @@ export const outcomes: readonly Outcome[] = [
   refused(481),
   refused(430, { recoveryAction: ['Dialog-Route-Set-Update'] }),
   refused(430, { recoveryAction: ['Wait-For-Session-Update'] }),
+  refused(430, { recoveryAction: ['Registration-Route-Set-Update', 'Dialog-Route-Set-Update'] }),
   refused(403),
   refused(401),
   refused(503),

@@ -84,6 +84,8 @@ export class NaiveConferenceSession {
   private endReason: StateReason = 'Terminated';
   private roster = new NaiveRoster();
   private refreshing = false;
+  private closedOutages: string[] = [];
+  private registrationIsStale = false;
   private lobby: Participant[] = [];
   private properties: JsonObject = {};
 
@@ -94,6 +96,7 @@ export class NaiveConferenceSession {
     this.now = now;
     this.caused = { facts: [], signals: [], effects: [] };
     if ('event' in input) this.hearFocus(input);
+    else if (this.isOfAnotherOutage(input)) this.ignore(input);
     else if (input.input === 'join') this.join(input.operationId, input.arguments);
     else if (input.input === 'terminate') this.terminate(input);
     else if (input.input === 'operation') this.operate(input);
@@ -101,6 +104,17 @@ export class NaiveConferenceSession {
     else if (input.input === 'deadline') throw new Error('the reference has alarms of its own');
     else if (input.dialog === this.dialog) this.hearPolicy(input);
     return this.caused;
+  }
+
+  /** MSG-8, contract 1.8: it speaks of an outage that is over. */
+  private isOfAnotherOutage(input: Exclude<ConferenceSessionInput, { event: string }>): boolean {
+    if (!('incident' in input) || !input.incident) return false;
+    if (input.input === 'terminate') return input.incident !== this.outage?.id;
+    return this.closedOutages.includes(input.incident);
+  }
+
+  private ignore(input: Exclude<ConferenceSessionInput, { event: string }>): void {
+    if ('operationId' in input) this.do({ effect: 'ignore', operationId: input.operationId });
   }
 
   /** What is due by now. */
@@ -137,6 +151,7 @@ export class NaiveConferenceSession {
   }
 
   private sendJoin(rejoin: boolean): void {
+    this.registrationIsStale = false;
     this.do({ effect: 'join', dialog: this.dialog, rejoin, ...this.joinArguments });
     this.setAlarm('join', this.settings.joinTimeoutMs);
   }
@@ -187,6 +202,12 @@ export class NaiveConferenceSession {
   // ----------------------------------------------------------------------------------------------------- what the Focus says
 
   private hearFocus(event: Exclude<ConferenceSessionInput, { input: string }>): void {
+    if (event.event === 'media') {
+      const takesPart = ['InLobby', 'Connected', 'Reconnecting'].includes(this.state);
+      const { mcu, flowing } = event;
+      if (takesPart) this.caused.signals.push({ signal: 'media', mcu, flowing, dialog: this.dialog });
+      return;
+    }
     if (event.dialog !== this.dialog || this.state === 'Disconnected' || this.state === 'Idle') return;
     const joiningNow = this.state === 'Connecting' || (this.state === 'Reconnecting' && this.rejoinSent);
     switch (event.event) {
@@ -209,7 +230,7 @@ export class NaiveConferenceSession {
       case 'join-failed':
         if (!joiningNow) return;
         if (this.state === 'Connecting') return this.joinFailed(errorOf(event.outcome) ?? invalid, true);
-        return this.close('RejoinFailed', { joinError: errorOf(event.outcome) ?? invalid });
+        return this.close('RejoinFailed', { joinError: errorOf(event.outcome) ?? invalid, gone: true });
       case 'ended':
         return this.endedByFocus(event);
       case 'left':
@@ -312,30 +333,37 @@ export class NaiveConferenceSession {
         this.quiet();
         this.become('Reconnecting', 'RouteBroken');
         this.tell(null, { input: 'reconnecting', focusFailed: false });
+        this.do({ effect: 'pause-session-timer', dialog: this.dialog });
         for (const operation of [...this.pending]) {
           const waits = operation.met !== null && operation.worthSendingAgain && input.recoveryMode === 'LimitedRetry';
           // In LimitedRetry it waits for the route, however long that takes.
           if (waits) this.clearAlarm(`hold ${operation.id}`);
-          else this.fail(operation, (operation.worthSendingAgain && operation.met) || cutOff('SessionRetrying'));
+          // Known disagreement (contract 2, held operations): what was answered 481 should fail with SessionRetrying.
+          else this.fail(operation, operation.met ?? cutOff('SessionRetrying'));
         }
         return;
       case 'route-healthy':
         if (recovering) {
+          this.do({ effect: 'resume-session-timer', dialog: this.dialog });
           this.tell(null, { input: 'recovered' });
           this.become(this.goBackToLobby ? 'InLobby' : 'Connected', 'RouteHealed');
           this.startHeart();
-          if (this.state === 'Connected') {
-            this.completeJoin();
-            // HOP-18: the subscription shares the route. Known disagreement: the answer should count as a `resync`, and no
-            // second refresh should be sent before it; the model forgets that it has asked.
-            this.do({ effect: 'refresh-roster', dialog: this.dialog });
-          }
-        } else if (!joined) return;
+          if (!this.goBackToLobby) this.completeJoin();
+        }
+        if (this.state !== 'Connected') return;
+        // HOP-18: subscription and calls share the route. Known disagreement: the answer should count as a `resync`, and no
+        // second refresh should be sent before it; the model forgets that it has asked.
+        this.do({ effect: 'refresh-roster', dialog: this.dialog });
+        this.tell(null, { input: 'route-healed' });
         for (const operation of this.pending)
           if (operation.met !== null && operation.worthSendingAgain) this.send(operation);
         return;
       case 'route-abandoned':
-        if (recovering) this.close('RouteAbandoned', { joinError: cutOff('SessionTerminated') });
+        if (recovering) return this.close('RouteAbandoned', { joinError: cutOff('SessionTerminated') });
+        return joined ? this.goOnUnhealed() : undefined;
+      case 'route-unhealed':
+        if (joined) this.goOnUnhealed();
+        else if (recovering) this.failHeld();
         return;
       case 'heal':
         if (!joined && !recovering) return;
@@ -346,6 +374,7 @@ export class NaiveConferenceSession {
           purpose: 'heal',
           method: input.method,
           attempt: input.attempt,
+          refreshRegistration: this.registrationIsStale ? true : undefined,
           timeoutMs: this.settings.repairTimeoutMs,
         });
         return;
@@ -353,6 +382,17 @@ export class NaiveConferenceSession {
         if ((!joined && this.state !== 'Reconnecting') || this.rejoinSent) return;
         this.do({ effect: 'request', dialog: this.dialog, purpose: 'probe', timeoutMs: this.settings.repairTimeoutMs });
     }
+  }
+
+  /** O25: without a repair what was held fails, and the state stays as it is; who thought otherwise is told. */
+  private goOnUnhealed(): void {
+    this.failHeld();
+    this.caused.facts.push({ event: 'session-status', state: this.state, mode: null });
+  }
+
+  private failHeld(): void {
+    for (const operation of [...this.pending])
+      if (operation.met !== null && operation.worthSendingAgain) this.fail(operation, operation.met);
   }
 
   private startOutage(incident: string | null): void {
@@ -407,8 +447,11 @@ export class NaiveConferenceSession {
   private answered({ requestId, purpose, outcome, method }: Extract<SignalingEvent, { event: 'outcome' }>): void {
     const said = signalOf(purpose, outcome);
     if (said) this.signal({ ...said, purpose, method });
-    // One heartbeat at a time: the next follows the answer.
-    if (purpose === 'refresh' && (this.state === 'Connected' || this.state === 'InLobby')) this.startHeart();
+    if (this.state === 'Connecting' || this.state === 'Disconnecting' || this.rejoinSent) return;
+    // HOP-17: whoever asks for a new registration gets one with the next repair, until a repair gets through.
+    if (outcome.kind === 'ok' && purpose === 'heal') this.registrationIsStale = false;
+    if (outcome.kind === 'refused' && outcome.recoveryAction?.includes('Registration-Route-Set-Update'))
+      this.registrationIsStale = true;
     const operation = this.pending.find(({ id, met }) => id === requestId && met === null);
     if (purpose !== 'operation' || !operation) return;
     if (outcome.kind === 'ok') return this.succeed(operation, outcome.result);
@@ -478,9 +521,9 @@ export class NaiveConferenceSession {
   // -------------------------------------------------------------------------------------------------------------- the end
 
   private terminate(input: Extract<ConferenceSessionInput, { input: 'terminate' }>): void {
-    const ofAnotherOutage = input.incident != null && input.incident !== this.outage?.id;
-    const ofAnotherDialog = input.dialog !== undefined && input.dialog !== this.dialog;
-    if (ofAnotherOutage || ofAnotherDialog) return this.do({ effect: 'ignore', operationId: input.operationId });
+    // Who gives up an outage means that outage, and need not have heard of the dialog of its re-join (GU-3).
+    const ofAnotherDialog = !input.incident && input.dialog !== undefined && input.dialog !== this.dialog;
+    if (ofAnotherDialog) return this.ignore(input);
     const request = { id: input.operationId, since: this.now };
     if (this.state === 'Idle' || this.state === 'Disconnected') return this.complete('terminate', request);
     this.terminating.push(request);
@@ -502,11 +545,15 @@ export class NaiveConferenceSession {
 
   private close(
     reason: StateReason,
-    { joinError, ...told }: { joinError: NaiveError; criterion?: string; explanation?: string },
+    {
+      joinError,
+      gone = false,
+      ...told
+    }: { joinError: NaiveError; gone?: boolean; criterion?: string; explanation?: string },
   ): void {
     const outOfReach = this.state === 'Reconnecting';
-    // There is nobody to say goodbye to where the Focus is known to be dead.
-    const silently = this.mode === 'rejoining';
+    // There is nobody to say goodbye to where the Focus is known to be dead, or has refused us.
+    const silently = gone || (this.mode === 'rejoining' && !this.rejoinSent);
     this.alarms = [];
     this.tell(null, { input: 'terminated' });
     this.become('Disconnecting', reason, told);
@@ -552,6 +599,7 @@ export class NaiveConferenceSession {
     if (name === 'lobby') return this.close('LobbyTimeout', { joinError: timedOut });
     if (name === 'closing') return this.closed();
     if (name === 'heartbeat') {
+      this.startHeart();
       this.do({
         effect: 'request',
         dialog: this.dialog,
@@ -637,6 +685,7 @@ export class NaiveConferenceSession {
     });
     this.state = state;
     this.since = this.now;
+    if (closesOutage && this.outage?.id) this.closedOutages.push(this.outage.id);
     if (closesOutage) this.outage = null;
   }
 

@@ -59,6 +59,7 @@ export class NaiveMcuSession {
   private latestActiveReport = 0;
   private present: Participant[] = [];
   private texts: string[] = [];
+  private newestActedOn = 0;
   private callsPlaced = 0;
 
   constructor(
@@ -107,6 +108,11 @@ export class NaiveMcuSession {
       case 'recovered':
         this.parentReconnects = false;
         this.focusIsGone = false;
+        return;
+      case 'route-healed':
+        // HOP-18: the call's dialog takes the new route.
+        if (this.call?.state === 'Established')
+          this.caused.effects.push({ effect: 'refresh-call', callId: this.call.id, mcu: this.mcu });
         return;
       case 'report':
         if (input.report === 'active') {
@@ -161,6 +167,7 @@ export class NaiveMcuSession {
     this.lostItsCall = false;
     this.latestActiveReport = 0;
     this.present = [];
+    this.newestActedOn = 0;
   }
 
   /** What the Focus says of its MCUs when the parent arrives (MCU-2, MCU-3, O7, O8). */
@@ -187,12 +194,15 @@ export class NaiveMcuSession {
 
   private judged(verdict: Extract<McuSessionInput, { input: 'verdict' }>['verdict']): void {
     if (this.state !== 'Active' && this.state !== 'Retrying') return;
+    // A verdict that comes twice ends one call, not the next one as well (MSG-8).
+    const newest = Math.max(...verdict.evidence.map(({ seq }) => seq));
+    if (newest <= this.newestActedOn) return;
+    this.newestActedOn = newest;
     const wasActive = this.state === 'Active';
     this.afterFocusFailure = false;
     // Known disagreement: by contract 2 the state leaves before the completion of a `call`, the model has it the other way.
     this.endCall('TerminatedByMcuFailover', cutOff('SessionRetrying'));
     if (wasActive) this.become('Retrying', 'McuFailover');
-    const newest = Math.max(...verdict.evidence.map(({ seq }) => seq));
     if (wasActive && newest < this.latestActiveReport) this.reportedActive();
   }
 
@@ -201,6 +211,8 @@ export class NaiveMcuSession {
     // What is contained ends first (QUE).
     this.endCall('ConferenceTerminated', cutOff('SessionTerminated'));
     this.become('Terminated', reason);
+    for (const id of this.texts) this.fail('send', id, { ...cutOff('SessionTerminated'), safeToReplay: false });
+    this.texts = [];
     this.failQueue(reason === 'NotSupported' ? notSupported : cutOff('SessionTerminated'));
   }
 
@@ -296,7 +308,7 @@ export class NaiveMcuSession {
 
   private hearCall(event: Extract<McuSessionInput, { event: string }>): void {
     if (event.event === 'outcome') return this.textSent(event.requestId, event.outcome);
-    if (event.mcu !== this.mcu || this.state === 'Terminated') return;
+    if (event.mcu !== this.mcu || !this.bound || this.state === 'Terminated') return;
     if (event.event === 'text') {
       this.caused.calls.push({ event: 'text-received', mcu: this.mcu, from: event.from, text: event.text });
       return;
