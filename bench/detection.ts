@@ -290,8 +290,10 @@ export function complaintsAbout(measurements: readonly Measurement[]): string[] 
       ];
     if (detector !== theDefault) return [];
     return [
-      ...(meanMs > goals.meanMs ? [`${ofTrace} ${Math.round(meanMs)} ms on average; the goal is ${goals.meanMs}`] : []),
-      ...(falsePerDay >= goals.falsePerDay
+      ...(!(meanMs <= goals.meanMs)
+        ? [`${ofTrace} ${Math.round(meanMs)} ms on average; the goal is ${goals.meanMs}`]
+        : []),
+      ...(!(falsePerDay < goals.falsePerDay)
         ? [`${ofTrace} ${falsePerDay.toFixed(2)} false verdicts a day; the goal is below ${goals.falsePerDay}`]
         : []),
     ];

@@ -74,6 +74,8 @@ type Phase = Exclude<ConferenceState, 'Reconnecting'> | 'Recovering' | 'Awaiting
 /** State of one conference session; plain JSON, absolute instants. */
 export interface ConferenceSessionState extends MachineState {
   phase: Phase;
+  /** Outages that are over, oldest first; what still speaks of one changes nothing. */
+  closedIncidents: readonly string[];
   /** Where Reconnecting leads back to. */
   returnTo: 'Connected' | 'InLobby';
   /** When the present state (in UCMA's words) began, ms since 1970. */
@@ -127,11 +129,11 @@ export type ConferenceSessionInput =
       recoveryMode: RouteSetRecoveryMode;
       attempts: number;
     }
-  | { input: 'route-healthy'; dialog: number }
+  | { input: 'route-healthy'; dialog: number; incident?: string | null }
   /** The healer gives up, and so does the session. */
-  | { input: 'route-abandoned'; dialog: number }
+  | { input: 'route-abandoned'; dialog: number; incident?: string | null }
   /** Nobody heals the route (any more). */
-  | { input: 'route-unhealed'; dialog: number }
+  | { input: 'route-unhealed'; dialog: number; incident?: string | null }
   | { input: 'deadline'; deadline: string }
   | Exclude<SignalingEvent, { event: 'call-accepted' | 'call-failed' | 'call-ended' | 'text' }>;
 
@@ -283,6 +285,7 @@ export const conferenceSession = {
       seq: 0,
       dialog: 0,
       incident: null,
+      closedIncidents: [],
       phase: 'Idle',
       returnTo: 'Connected',
       since: 0,
@@ -349,15 +352,6 @@ export const conferenceSession = {
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
 
-/**
- * Does the input speak of another dialog, or a `terminate` of an outage that is over (contract, rule 8)? Who gives up an
- * outage need not have heard that its re-join has begun a new dialog.
- */
-function speaksOfAnother({ dialog, incident }: ConferenceSessionState, input: ConferenceSessionInput): boolean {
-  if ('input' in input && input.input === 'terminate' && input.incident) return input.incident !== incident?.id;
-  return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
-}
-
 function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
   const body = {
     event: 'session-status' as const,
@@ -366,6 +360,20 @@ function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
     restored: false,
   };
   return fact(state, 'conference-session', moment, 'info', body);
+}
+
+/**
+ * Does the input speak of another dialog, or of an outage that is over (contract, rule 8)? Who gives up an outage need not
+ * have heard that its re-join has begun a new dialog.
+ */
+function speaksOfAnother(
+  { dialog, incident, closedIncidents }: ConferenceSessionState,
+  input: ConferenceSessionInput,
+): boolean {
+  const of = 'incident' in input ? input.incident : null;
+  if (of && 'input' in input && input.input === 'terminate') return of !== incident?.id;
+  if (of && closedIncidents.includes(of)) return true;
+  return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
 }
 
 function kindOf(input: ConferenceSessionInput): InputKind {
@@ -409,7 +417,10 @@ function enter(draft: Draft, phase: Phase, reason: StateReason, { criterion, exp
   const { incident } = state;
   const begins = next === 'Reconnecting';
   const startedAt = begins ? moment.now : state.since || moment.now;
-  if (!begins) state.incident = null;
+  if (!begins && incident) {
+    state.closedIncidents = [...state.closedIncidents, incident.id].slice(-limits.closedIncidents);
+    state.incident = null;
+  }
   draft.messages.push(
     fact(
       state,
@@ -464,7 +475,7 @@ function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>):
   const { state, moment, settings } = draft;
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
-  tellMcus(draft, { input: 'joining' });
+  tellMcus(draft, { input: 'joining', seq: state.seq });
   enter(draft, 'Connecting', 'JoinRequested');
   sendJoin(draft, false);
   setDeadline(draft, 'join-timeout', settings.joinTimeoutMs);
@@ -472,7 +483,8 @@ function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>):
 
 /** A session that has ended begins anew; its numbering of facts goes on. */
 function joinAnew(draft: Draft, input: InputOf<'join'>): void {
-  draft.state = { ...conferenceSession.start(draft.state.conference), seq: draft.state.seq, since: draft.moment.now };
+  const { conference, seq, closedIncidents } = draft.state;
+  draft.state = { ...conferenceSession.start(conference), seq, closedIncidents, since: draft.moment.now };
   join(draft, input);
 }
 
@@ -620,13 +632,13 @@ function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void 
 }
 
 /**
- * Begins to close. A session whose first join is still pending goes back to Idle, any other ends Disconnected. From
- * Reconnecting nobody is waited for: the other side is known to be out of reach.
+ * Begins to close; `gone`: there is no dialog to leave any more. A session whose first join is still pending goes back to
+ * Idle, any other ends Disconnected. From Reconnecting nobody is waited for: the other side is known to be out of reach.
  */
 function close(
   draft: Draft,
   reason: StateReason,
-  { joinError, because }: { joinError: RecoveryError; because?: Explanation },
+  { joinError, because, gone = false }: { joinError: RecoveryError; because?: Explanation; gone?: boolean },
 ): void {
   const { state, settings } = draft;
   const { joining, dialog, phase } = state;
@@ -640,8 +652,9 @@ function close(
     else failOperation(draft, operation, cutShort(operation));
   }
   if (joining) fail(draft, 'join', joining.id, joinError);
-  // Behind a broken route the Focus still holds our dialog, and a BYE may get through; a Focus that failed over does not.
-  draft.effects.push({ effect: 'leave', dialog, silently: modeOf(phase) === 'rejoining' });
+  // Behind a broken route the Focus still holds our dialog, and a BYE may get through; so does one that a re-join is on its
+  // way to. A Focus that failed over does not.
+  draft.effects.push({ effect: 'leave', dialog, silently: gone || phase === 'AwaitingFailover' });
   if (shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
 }
@@ -712,7 +725,7 @@ function rejoined(draft: Draft, input: InputOf<'joined' | 'admitted'>): void {
 
 function rejoinFailed(draft: Draft, { outcome }: InputOf<'join-failed'>): void {
   if (outcome.kind === 'ok') return;
-  close(draft, 'RejoinFailed', { joinError: failureOf(outcome, 'The re-join', true) });
+  close(draft, 'RejoinFailed', { joinError: failureOf(outcome, 'The re-join', true), gone: true });
 }
 
 function rejoinTimedOut(draft: Draft): void {
@@ -814,7 +827,10 @@ function startHeartbeat(draft: Draft): void {
   if (draft.settings.heartbeatMs > 0) setDeadline(draft, 'heartbeat-due', draft.settings.heartbeatMs);
 }
 
-function beat({ state, settings, effects }: Draft): void {
+/** One per interval, answered or not: a detector that waits for the next one must not wait for the last one's time-out. */
+function beat(draft: Draft): void {
+  const { state, settings, effects } = draft;
+  startHeartbeat(draft);
   effects.push({
     effect: 'request',
     requestId: 'heartbeat',
@@ -867,7 +883,6 @@ function requestEnded(draft: Draft, input: InputOf<'outcome'>): void {
   const { state, settings } = draft;
   const body = signalOfOutcome(input);
   if (body) sendSignal(draft, body);
-  if (input.purpose === 'refresh' && (state.phase === 'Connected' || state.phase === 'InLobby')) startHeartbeat(draft);
   noteRegistration(state, input);
   const operation = input.purpose === 'operation' ? state.operations[input.requestId] : undefined;
   if (!operation) return;

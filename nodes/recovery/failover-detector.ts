@@ -9,6 +9,7 @@
 import { DEFAULT_RULES, type DetectorRule, decidingRule, showsFocusLives, showsRouteWorks } from './detector-rules';
 import {
   countDecides,
+  countedAnew,
   figuresOf,
   type HeartbeatSettings,
   type Heartbeats,
@@ -20,7 +21,6 @@ import {
   probesPerConfirmation,
   type SignOfLife,
   type Suspicion,
-  stoodStill,
   type Watch,
 } from './heartbeat';
 import { limits } from './limits';
@@ -42,6 +42,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -192,7 +193,7 @@ const legal: { readonly [phase in VerdictPhase | 'quiet']: readonly (VerdictPhas
   suspected: ['failed', 'withdrawn', 'quiet'],
   failed: ['failed-over', 'withdrawn', 'quiet'],
   'failed-over': ['withdrawn', 'quiet'],
-  withdrawn: ['quiet'],
+  withdrawn: ['quiet', 'failed'],
 };
 
 /** The tables as tools see them: for charts, for the simulation, and to switch cells off one by one. */
@@ -273,8 +274,10 @@ function conclude(detection: Detection, verdict: Verdict): void {
 }
 
 /** Closes, without a word, what the session's own fact has closed. */
-function closeShared(detection: Detection): void {
-  for (const verdict of sharedVerdicts(detection)) drop(detection, verdict);
+function closeShared(detection: Detection, { incident }: { incident: string | null }): void {
+  for (const verdict of sharedVerdicts(detection)) if (verdict.incident.id === incident) drop(detection, verdict);
+  // Of an outage that the session had under another name, nobody else says that it is over.
+  clear(detection, sharedVerdicts(detection), 'session-recovered');
   detection.change({ incident: null, missedHeartbeats: 0 });
 }
 
@@ -363,14 +366,21 @@ function severityOf(level: FailureLevel, phase: FailurePhase): Severity {
 
 /** After `failed`: the route of a dead Focus is no question any more, and the re-join waits until it is worth trying. */
 function awaitFailover(detection: Detection, rule: string): void {
-  const { hop } = detection.state.verdicts;
-  if (hop !== undefined) drop(detection, hop);
+  leaveRoute(detection);
   const { settings, now } = detection;
   if (!settings.probing) return failedOver(detection, rule);
   const until = now + settings.failoverWindowMs;
   detection.change({ failover: { since: now, until, probeInFlight: false } });
   detection.schedule('failover-window', until);
   sendProbe(detection);
+}
+
+/** Closes the question of the route; in words only if the outage of the Focus is another one, which will not close it. */
+function leaveRoute(detection: Detection): void {
+  const { hop } = detection.state.verdicts;
+  if (hop === undefined) return;
+  if (hop.incident.id === detection.state.incident?.id) drop(detection, hop);
+  else clear(detection, [hop], 'rejoining');
 }
 
 function failedOver(detection: Detection, rule: string): void {
@@ -382,10 +392,15 @@ function failoverWindowEnded(detection: Detection): void {
 }
 
 function sendProbe(detection: Detection): void {
-  const { dialog, incident, failover } = detection.state;
+  const { failover } = detection.state;
   if (failover !== null) detection.change({ failover: { ...failover, probeInFlight: true } });
-  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
+  askFocus(detection);
   detection.schedule('probe', detection.now + probePatienceMs);
+}
+
+function askFocus(detection: Detection): void {
+  const { dialog, incident } = detection.state;
+  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
 }
 
 /** The probe that was out has ended without a failover: the next one follows after a pause. */
@@ -557,8 +572,8 @@ function keepWatch(detection: Detection): void {
   if (detection.state.suspicion === null) detection.cancel('confirming-probe');
   const check = nextCheck(watchOf(detection.state), detection.settings);
   if (check === null) return detection.cancel('heartbeat');
-  const at = Math.max(check.at, detection.now);
-  if (at !== detection.state.deadlines.heartbeat) detection.schedule('heartbeat', at);
+  const at = Math.ceil(check.at);
+  if (at !== detection.state.deadlines.heartbeat) detection.schedule('heartbeat', Math.max(at, detection.now));
 }
 
 /** A deadline that fires so much later shows that this process stood still, or was not there. */
@@ -567,8 +582,8 @@ const standstillMs = 500;
 function heartbeatDue(detection: Detection, at: number): void {
   const { state, settings, now } = detection;
   const watch = watchOf(state);
-  // What arrived while this process stood still is yet to be heard (Lifeguard, local health).
-  if (now - at > standstillMs) return detection.change(stoodStill(watch, now - at));
+  // A node that is not well itself must not judge others (Lifeguard, local health).
+  if (now - at > standstillMs) return detection.change(countedAnew(watch, now));
   const check = nextCheck(watch, settings);
   // Somebody may have chosen another detector meanwhile.
   if (check === null) return;
@@ -590,20 +605,21 @@ function seekConfirmation(detection: Detection): void {
 }
 
 function sendConfirmingProbe(detection: Detection): void {
-  const { dialog, incident } = detection.state;
   const suspicion = detection.state.suspicion as Suspicion;
-  detection.ask({ command: 'probe', dialog, incident: incident?.id ?? null });
+  askFocus(detection);
   detection.change({ suspicion: { ...suspicion, probesMissed: suspicion.probesMissed + 1 } });
-  detection.schedule('confirming-probe', detection.now + detection.settings.confirmationMs / probesPerConfirmation);
+  const pauseMs = Math.ceil(detection.settings.confirmationMs / probesPerConfirmation);
+  detection.schedule('confirming-probe', detection.now + pauseMs);
 }
 
 // ------------------------------------------------------------------------------------------------------- the session
 
 function hearSession(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(detection.state, fact)) return;
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
-  detection.change({ session, mode: fact.mode, dialog: fact.dialog });
+  detection.change({ session, heard: fact.seq, mode: fact.mode, dialog: fact.dialog });
   // Whoever starts the session anew may have given its heartbeats another interval.
   if (fact.event === 'session-status') detection.change({ suspicion: null, heartbeats: nothingHeard });
   if (!takesPart[session]) sessionEnded(detection, fact);
@@ -611,12 +627,12 @@ function hearSession(detection: Detection, fact: StateChanged | ModeChanged | Se
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.
   else if (fact.event === 'session-status') clear(detection, sharedVerdicts(detection), 'session-status');
   else if (fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofClosedIncident)
-    closeShared(detection);
+    closeShared(detection, fact);
 }
 
 /** What the session's own fact does not close is closed by `cleared`, lest an incident stays open for ever. */
-function sessionEnded(detection: Detection, { incident }: { incident: string | null }): void {
-  if (incident === detection.state.incident?.id) closeShared(detection);
+function sessionEnded(detection: Detection, fact: { incident: string | null }): void {
+  if (fact.incident === detection.state.incident?.id) closeShared(detection, fact);
   clear(detection, allVerdicts(detection), 'session-ended');
   detection.change({
     incident: null,
@@ -632,17 +648,21 @@ function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChan
     detection.change({ incident: { id: fact.incident, startedAt: detection.now } });
   }
   if (fact.mode !== 'rejoining') return;
-  const { focus, hop } = detection.state.verdicts;
-  if (hop !== undefined) drop(detection, hop);
+  const { focus } = detection.state.verdicts;
+  leaveRoute(detection);
   detection.change({ missedHeartbeats: 0 });
-  if (fact.event === 'session-status' && focus === undefined) resumeFailover(detection);
+  if (focus === undefined || focus.phase === 'withdrawn') resumeFailover(detection, fact.event);
 }
 
-/** A session that waits for `failed-over` after a restart would wait in vain if we had forgotten (PER-6). */
-function resumeFailover(detection: Detection): void {
-  const rule = 'session-status';
-  const incident = incidentFor(detection, 'focus', null);
-  put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence: [], recoveryAction: [] });
+/**
+ * A session that waits for `failed-over` would wait in vain if we had forgotten after a restart (PER-6), or had withdrawn
+ * the verdict that was on its way to it.
+ */
+function resumeFailover(detection: Detection, rule: string): void {
+  const { focus } = detection.state.verdicts;
+  const incident = focus?.incident ?? incidentFor(detection, 'focus', null);
+  const evidence = focus?.evidence ?? [];
+  put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence, recoveryAction: [] });
   awaitFailover(detection, rule);
 }
 
@@ -680,10 +700,10 @@ function suppress(detection: Detection, forMs: number): void {
 }
 
 function endSuppression(detection: Detection): void {
-  const withheld = detection.state.suppression?.withheld.length ?? 0;
+  const { withheld } = detection.state.suppression as NonNullable<FailoverDetectorState['suppression']>;
   detection.cancel('suppression');
   detection.change({ suppression: null });
-  tellSuppression(detection, null, withheld);
+  tellSuppression(detection, null, withheld.length);
   for (const verdict of allVerdicts(detection)) if (verdict.phase === 'withdrawn') conclude(detection, verdict);
   resumeProbing(detection);
 }

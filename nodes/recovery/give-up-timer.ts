@@ -36,6 +36,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -487,11 +488,14 @@ const whenDue = {
 };
 
 function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionStatus): void {
-  timer.change({ dialog: fact.dialog });
+  if (isOutdated(timer.state, fact)) return;
+  timer.change({ dialog: fact.dialog, heard: fact.seq });
   // A change of mode is the same Reconnecting (GU-5).
   if (fact.event === 'mode-changed') return;
   timer.change({ session: fact.state });
   if (fact.event === 'session-status') timer.renewDeadlines();
+  // The end of the outage before may have been lost on the way, but there are not two at a time.
+  if (fact.state === 'Reconnecting' && ofAnotherIncident(timer.state, fact)) run(timer, 'recovered', null);
   if (fact.state === 'Reconnecting') run(timer, 'reconnecting', fact);
   else run(timer, takesPart[fact.state] ? 'recovered' : 'ended', null);
   if (!takesPart[fact.state]) timer.change(nothingOfSession);
@@ -511,7 +515,9 @@ function hearCall(timer: Timer, { mcu, state }: CallStateChanged): void {
 
 /** Calls outlive the dialogs of their conference (FE-5), so media are heard whatever dialog they speak of. */
 function hearMedia(timer: Timer, mcu: string, flows: boolean): void {
-  const before = timer.state.flowing;
+  const { session, flowing: before } = timer.state;
+  // Late news of a session that has ended say nothing of the next one.
+  if (session !== null && !takesPart[session]) return;
   if (before.includes(mcu) === flows) return;
   const flowing = flows ? [...before, mcu] : before.filter((other) => other !== mcu);
   timer.change({ flowing, mediaEndedAt: flowing.length === 0 ? timer.now : null });

@@ -130,16 +130,12 @@ export function interrupted({ learned, meanMs, variance }: Heartbeats): Heartbea
   return { learned, meanMs, variance, arrivedAt: null, lastSign: null };
 }
 
-/** A watch that stood still for a while, so that what arrived meanwhile is yet to be heard. */
-export function stoodStill({ heartbeats, suspicion }: Watch, forMs: number): Pick<Watch, 'heartbeats' | 'suspicion'> {
+/** After a standstill of ours, what arrived meanwhile is yet to be heard: silence is counted anew. */
+export function countedAnew({ heartbeats, suspicion }: Watch, now: number): Pick<Watch, 'heartbeats' | 'suspicion'> {
   const { lastSign } = heartbeats;
   return {
-    heartbeats: { ...heartbeats, arrivedAt: null, lastSign: lastSign && { ...lastSign, at: lastSign.at + forMs } },
-    suspicion: suspicion && {
-      ...suspicion,
-      since: suspicion.since + forMs,
-      answeredAt: suspicion.answeredAt && suspicion.answeredAt + forMs,
-    },
+    heartbeats: { ...heartbeats, arrivedAt: null, lastSign: lastSign && { ...lastSign, at: now } },
+    suspicion: suspicion && { ...suspicion, since: now, answeredAt: null },
   };
 }
 

@@ -12,12 +12,12 @@ export function conferenceSessionHears(fact: Fact): ConferenceSessionInput | nul
       if (fact.phase === 'failed') return { input: 'focus-failed', dialog, incident };
       return fact.phase === 'failed-over' ? { input: 'focus-failed-over', dialog, incident } : null;
     case 'route-status-changed':
-      if (fact.status === 'Healthy') return { input: 'route-healthy', dialog };
+      if (fact.status === 'Healthy') return { input: 'route-healthy', dialog, incident };
       return { input: 'route-recovering', dialog, incident, recoveryMode: fact.recoveryMode, attempts: fact.attempts };
     case 'healing-abandoned':
       // A dialog that is gone is the detector's business: its verdict on the Focus follows.
       if (fact.reason === 'dialog-gone') return null;
-      return { input: fact.reason === 'horizon' ? 'route-abandoned' : 'route-unhealed', dialog };
+      return { input: fact.reason === 'horizon' ? 'route-abandoned' : 'route-unhealed', dialog, incident };
     default:
       return null;
   }

@@ -8,6 +8,8 @@ export const limits = {
   queued: 100,
   /** Signals that one verdict carries as evidence; later ones replace the last. */
   evidence: 20,
+  /** Closed outages that a session remembers, to tell late news of them. */
+  closedIncidents: 10,
   /** Participants of one roster. */
   participants: 20_000,
   /** Members of one batch. */

@@ -60,16 +60,20 @@ export interface McuSessionState extends MachineState {
   participants: Participants;
   queue: Queued[];
   call: Call | null;
+  /** Operation ids of texts that have not been answered. */
+  texts: readonly string[];
   /** An MCU failover ended the call, so its return is announced. */
   callLost: boolean;
   /** `seq` of the conference session's latest signal that reported this MCU active; 0 before the first. */
   activeReport: number;
+  /** `seq` of the latest evidence of the verdict that was acted on last; a verdict without later evidence is the same one. */
+  actedOn: number;
 }
 
 /** What the conference session tells its MCU sessions. */
 export type McuParentInput =
-  /** A new conference session begins with this join. */
-  | { input: 'joining' }
+  /** A new conference session begins with this join; `seq` of the latest fact before it. */
+  | { input: 'joining'; seq?: number }
   /** Joined or re-joined; `mcus` is what the Focus says of its MCUs. */
   | { input: 'joined'; dialog: number; mcus: McuReports }
   | { input: 'reconnecting'; focusFailed: boolean; incident: MachineState['incident'] }
@@ -152,8 +156,8 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'report':         [none,          activate,      noteReport,    reactivate,    none],
   'roster':         [none,          roster,        roster,        roster,        none],
   'terminated':     [end,           end,           end,           end,           none],
-  'completed':      [complete,      complete,      complete,      complete,      complete],
-  'failed':         [passFailure,   passFailure,   passFailure,   passFailure,   passFailure],
+  'completed':      [none,          complete,      complete,      complete,      complete],
+  'failed':         [none,          passFailure,   passFailure,   passFailure,   passFailure],
   'operation':      [refuseUnbound, enqueue,       perform,       refuseRetrying, refuseEnded],
   'verdict':        [none,          none,          failOver,      failOverAgain, none],
   'deadline':       [none,          sendAnyway,    none,          none,          none],
@@ -162,7 +166,7 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'call-ended':     [none,          callEnded,     callEnded,     callEnded,     none],
   'media':          [none,          mediaChanged,  mediaChanged,  mediaChanged,  none],
   'text':           [none,          textReceived,  textReceived,  textReceived,  none],
-  'outcome':        [textSent,      textSent,      textSent,      textSent,      textSent],
+  'outcome':        [none,          textSent,      textSent,      textSent,      none],
 };
 
 /** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
@@ -184,8 +188,10 @@ export const mcuSession = {
       participants: {},
       queue: [],
       call: null,
+      texts: [],
       callLost: false,
       activeReport: 0,
+      actedOn: 0,
     };
   },
 
@@ -245,9 +251,10 @@ function none(): void {}
 
 // ------------------------------------------------------------------------------------------- told by the conference session
 
-function begin(draft: Draft): void {
+function begin(draft: Draft, { seq: actedOn = 0 }: { seq?: number }): void {
   const { conference, mcu, seq } = draft.state;
-  draft.state = { ...mcuSession.start(conference, mcu), seq };
+  // Verdicts on sessions that have ended are none.
+  draft.state = { ...mcuSession.start(conference, mcu), seq, actedOn };
 }
 
 function bind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
@@ -334,7 +341,7 @@ function roster(draft: Draft, { participants, cause }: InputOf<'roster'>): void 
 }
 
 function end(draft: Draft): void {
-  if (draft.state.phase === 'Unbound') return begin(draft);
+  if (draft.state.phase === 'Unbound') return begin(draft, { seq: draft.state.actedOn });
   terminate(draft, 'ConferenceTerminated');
 }
 
@@ -342,6 +349,8 @@ function terminate(draft: Draft, reason: McuReason): void {
   const { state } = draft;
   if (state.call && !over(state.call.state)) hangUp(draft, 'ConferenceTerminated');
   enter(draft, 'Terminated', reason);
+  for (const text of state.texts) fail(draft, 'send', text, textCutShort());
+  state.texts = [];
   failQueue(draft, ({ operation }) =>
     reason === 'NotSupported'
       ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
@@ -476,18 +485,31 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 // --------------------------------------------------------------------------------------------------------- MCU failover
 
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
+  if (!isNews(draft, verdict)) return;
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
     : mintIncident(draft.state, draft.state.mcu, draft.moment.now);
   loseCall(draft);
   enter(draft, 'Retrying', 'McuFailover');
-  const latest = verdict.evidence.at(-1)?.seq ?? 0;
-  if (latest < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');
+  if (latestEvidence(verdict) < draft.state.activeReport) becomeActive(draft, 'McuReportedActive');
 }
 
 /** Retrying for the Focus's sake already: now the MCU is known to fail too, and takes its call with it. */
-function failOverAgain(draft: Draft): void {
-  loseCall(draft);
+function failOverAgain(draft: Draft, { verdict }: InputOf<'verdict'>): void {
+  if (isNews(draft, verdict)) loseCall(draft);
+}
+
+/** A verdict may come twice over a wire; it ends one call, not the one that was placed after it as well (MSG-8). */
+function isNews({ state }: Draft, verdict: FailoverDetected): boolean {
+  const latest = latestEvidence(verdict);
+  if (latest !== 0 && latest <= state.actedOn) return false;
+  state.actedOn = latest;
+  return true;
+}
+
+/** `seq` of the conference session's signal; 0 for a verdict that rests on none. */
+function latestEvidence({ evidence }: FailoverDetected): number {
+  return evidence.at(-1)?.seq ?? 0;
 }
 
 function loseCall(draft: Draft): void {
@@ -528,6 +550,11 @@ function performOnCall(draft: Draft, input: InputOf<'operation'>): void {
       invalidOperation(`The call is ${call.state}; text can be sent once it is Established.`),
     );
   }
+  if (state.texts.length >= limits.operations) {
+    const error = invalidOperation(`${limits.operations} texts have not been answered yet.`, 'LimitReached');
+    return refuse(draft, input, error);
+  }
+  state.texts = [...state.texts, operationId];
   draft.effects.push({
     effect: 'send-text',
     requestId: operationId,
@@ -648,7 +675,14 @@ function textReceived(draft: Draft, { from, text }: InputOf<'text'>): void {
   );
 }
 
+function textCutShort(): RecoveryError {
+  return operationFailure('SessionTerminated', 'The conference session ended before the text was answered.', false);
+}
+
 function textSent(draft: Draft, { requestId, outcome, elapsedMs }: InputOf<'outcome'>): void {
+  const { state } = draft;
+  if (!state.texts.includes(requestId)) return;
+  state.texts = state.texts.filter((text) => text !== requestId);
   if (outcome.kind === 'ok') {
     complete(draft, { input: 'completed', operation: 'send', operationId: requestId, elapsedMs, result: null });
   } else {

@@ -247,6 +247,10 @@ export interface ModeChanged extends FactEnvelope {
   reason: StateReason;
 }
 
+/**
+ * How things are, for the policy nodes to reconcile: once after every start, and when nobody heals a broken route that the
+ * session is not Reconnecting for.
+ */
 export interface SessionStatus extends FactEnvelope {
   event: 'session-status';
   source: 'conference-session';

@@ -28,13 +28,15 @@ import {
 export interface PolicyState extends MachineState {
   /** State of the session as last heard; null as long as nothing was heard (a fresh record in the middle of a session). */
   session: ConferenceState | null;
+  /** `seq` of the latest fact that the session told of its state. */
+  heard: number;
   /** What is due when (ms since 1970), by name. A deadline that fires and is not in here is stale. */
   deadlines: { readonly [deadline: string]: number };
 }
 
 /** The part of a fresh record that all policy machines share. */
 export function blank(conference: string): PolicyState {
-  return { version: 1, conference, seq: 0, dialog: 0, incident: null, session: null, deadlines: {} };
+  return { version: 1, conference, seq: 0, dialog: 0, incident: null, session: null, heard: 0, deadlines: {} };
 }
 
 /** The states in which a session takes part in its conference, so that there is something to recover (FE-27). */
@@ -68,6 +70,17 @@ export function isFromSession(message: Message): message is StateChanged | ModeC
     (message.event === 'state-changed' || message.event === 'mode-changed' || message.event === 'session-status') &&
     message.source === 'conference-session'
   );
+}
+
+/**
+ * Is the fact older than what was heard of the session already? Over a wire that does not keep order it would bring the past
+ * back. A session whose node was deployed anew may number its facts anew; then its first is its status.
+ */
+export function isOutdated(
+  { heard }: PolicyState,
+  { event, seq }: StateChanged | ModeChanged | SessionStatus,
+): boolean {
+  return seq <= heard && !(event === 'session-status' && seq === 1);
 }
 
 /** `to`, if the machine may go there from `from`; every writer of a phase asks here. Throws for a mistake of ours. */

@@ -22,6 +22,7 @@ import {
   concerns,
   Draft,
   isFromSession,
+  isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
@@ -560,6 +561,10 @@ function hearVerdict(healing: Healing, verdict: FailoverDetected): void {
     const ours = incident !== null && incident === healing.state.incident?.id;
     healing.change({ closedIncident: incident, ...(ours && { incident: null }) });
   } else if (phase === 'failed' && (incident === null || incident !== healing.state.closedIncident)) {
+    // A repair that has outlived its own incident goes on for the sake of this one.
+    if (incident !== null && healing.state.incident === null && healing.state.phase === 'repairing') {
+      healing.change({ incident: { id: incident, startedAt: healing.now } });
+    }
     run(healing, 'broken', verdict);
   }
 }
@@ -586,11 +591,12 @@ function hearOutcome(healing: Healing, signal: Signal): void {
 }
 
 function hearSession(healing: Healing, fact: StateChanged | ModeChanged | SessionStatus): void {
+  if (isOutdated(healing.state, fact)) return;
   const isOver = endsHealing(healing.state, fact);
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
-  healing.change({ session, dialog: fact.dialog });
+  healing.change({ session, heard: fact.seq, dialog: fact.dialog });
   if (isOver) run(healing, 'over', null);
   if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
 }

@@ -275,6 +275,18 @@ describe('conference session', () => {
       assert.equal(session.deadlines.size, 0);
     });
 
+    // Found by simulation, seed 3990311780: the re-join arrived, and the Focus had a participant who was gone.
+    it('FE-10 FE-13 a re-join under way is called off in words; a Focus that is away, or has refused, is told nothing', () => {
+      const silences = (session: ReturnType<typeof newSession>, input: ConferenceSessionInput): boolean[] =>
+        effectsOf(session.give(input).effects, 'leave').map(({ silently }) => silently);
+      const awaiting = connected();
+      awaiting.give(focusFailed());
+      assert.deepEqual(silences(awaiting, terminate), [true]);
+      assert.deepEqual(silences(rejoining(), terminate), [false]);
+      assert.deepEqual(silences(rejoining(), { input: 'deadline', deadline: 'join-timeout' }), [false]);
+      assert.deepEqual(silences(rejoining(), { event: 'join-failed', dialog: 2, outcome: refused(404) }), [true]);
+    });
+
     it('FE-11 FE-28 sends one re-join, when the Focus has failed over', () => {
       const session = connected();
       assert.equal(effectsOf(session.give(focusFailed()).effects, 'join').length, 0);
@@ -380,8 +392,8 @@ describe('conference session', () => {
       const session = rejoining();
       session.give(joined(2));
       assert.equal(effectsOf(session.give(operation('lock-2')).effects, 'request').length, 1);
-      session.give(focusFailed(2));
-      const { effects } = session.give(failedOver(2));
+      session.give({ ...focusFailed(2), incident: 'outage-3' });
+      const { effects } = session.give({ ...failedOver(2), incident: 'outage-3' });
       assert.equal(effectsOf(effects, 'join')[0].dialog, 3);
     });
 
@@ -689,6 +701,60 @@ describe('conference session', () => {
         effects: [{ effect: 'ignore', operationId: 'terminate-1' }],
       });
     });
+
+    // Found by simulation, seed 3973410083: a wire had repeated the healer's word.
+    it('MSG-8 what speaks of a closed incident changes nothing, also of one before the last', () => {
+      const session = recovering();
+      session.give({ ...routeHealthy, incident: 'outage-2' });
+      assert.deepEqual(session.give(routeLost()), { messages: [], effects: [] });
+      session.give({ ...routeLost(), incident: 'outage-3' });
+      for (const late of [routeHealthy, { input: 'route-abandoned', dialog: 1 }, routeLost()] as const) {
+        assert.deepEqual(session.give({ ...late, incident: 'outage-2' }), { messages: [], effects: [] });
+      }
+      session.give({ ...routeHealthy, incident: 'outage-3' });
+      assert.deepEqual(session.give({ ...focusFailed(), incident: 'outage-2' }), { messages: [], effects: [] });
+      assert.deepEqual(session.state.closedIncidents, ['outage-2', 'outage-3']);
+    });
+
+    it('MSG-6 a session remembers the last ten closed incidents, also when it begins anew', () => {
+      const session = connected();
+      for (let outage = 1; outage <= 12; outage += 1) {
+        session.give({ ...routeLost(), incident: `outage-${outage}` });
+        session.give(routeHealthy);
+      }
+      session.give(terminate);
+      session.give({ event: 'left', dialog: 1 });
+      session.give({ ...join, operationId: 'join-2' });
+      assert.equal(session.state.closedIncidents.length, 10);
+      assert.equal(session.state.closedIncidents[0], 'outage-3');
+    });
+
+    it('MSG-8 a terminate of a closed incident does not cancel the join of the next session', () => {
+      const session = newSession();
+      session.give(join);
+      const { messages, effects } = session.give({ ...terminate, incident: 'outage-2', dialog: 1 });
+      assert.deepEqual([messages, effects], [[], [{ effect: 'ignore', operationId: 'terminate-1' }]]);
+      assert.equal(session.state.phase, 'Connecting');
+    });
+
+    it('MSG-8 a terminate of another dialog changes nothing, and is not waited for', () => {
+      const session = connected();
+      const { messages, effects } = session.give({ ...terminate, dialog: 2 });
+      assert.deepEqual([messages, effects], [[], [{ effect: 'ignore', operationId: 'terminate-1' }]]);
+    });
+
+    // Found by simulation, seed 421059201: who gives up cannot know that the re-join has begun another dialog.
+    it('GU-3 O16 ends a re-join that is under way, though it speaks of the dialog before', () => {
+      const session = rejoining();
+      const { messages } = session.give({ ...terminate, reason: 'GaveUp', incident: 'outage-1', dialog: 1 });
+      assert.deepEqual(
+        only(messages, 'state-changed').map(({ state, reason }) => [state, reason]),
+        [
+          ['Disconnecting', 'GaveUp'],
+          ['Disconnected', 'GaveUp'],
+        ],
+      );
+    });
   });
 
   describe('signals', () => {
@@ -717,6 +783,11 @@ describe('conference session', () => {
       assert.equal(only(session.give({ ...beat, outcome: refused(481) }).messages, 'signal')[0].status, 481);
       session.give(focusFailed());
       assert.equal(effectsOf(session.pass(60_000).effects, 'request').length, 0);
+    });
+
+    it('DET-7 sends one heartbeat per interval, answered or not', () => {
+      const session = connected({ heartbeatMs: 1_000 });
+      assert.equal(effectsOf(session.pass(3_000).effects, 'request').length, 3);
     });
 
     it('passes on what happens by itself', () => {

@@ -366,10 +366,365 @@ describe('failover detector: heartbeats', () => {
     const detector = listening();
     detector.answer(430);
     recovers(detector);
+    detector.answer(481, { purpose: 'heal', method: 'UPDATE' });
     const turned = { event: 'mode-changed', previousMode: 'recovering', mode: 'rejoining', reason: 'FocusFailover' };
     assert.deepEqual(detector.hear(turned as Parameters<Detector['hear']>[0]), []);
-    assert.deepEqual(detector.state.verdicts, {});
+    assert.deepEqual(Object.keys(detector.state.verdicts), ['focus']);
     assert.deepEqual(detector.answer(430), []);
+  });
+});
+
+describe('failover detector: silence', () => {
+  /** A detector that has heard heartbeats, one a second. */
+  function beating(settings: Partial<FailoverDetectorSettings> = {}, beats = 10): Detector {
+    const detector = listening(settings);
+    for (let beat = 0; beat < beats; beat += 1) {
+      assert.deepEqual(detector.after(1_000), []);
+      heartbeat(detector);
+    }
+    return detector;
+  }
+
+  function heartbeat(detector: Detector): Message[] {
+    return detector.signal('heartbeat', { purpose: 'refresh', method: 'OPTIONS', roundTripMs: 20, elapsedMs: 20 });
+  }
+
+  function probeAnswered(detector: Detector): Message[] {
+    return detector.answer(200, { purpose: 'probe', method: 'OPTIONS', elapsedMs: 20 });
+  }
+
+  const FOR_LONG = 3_600_000;
+
+  it('DET-7 fixed: the verdict falls with the time-out, and shows the heartbeat it is counted from and the figures', () => {
+    const detector = beating({ heartbeatDetector: 'fixed' });
+    const lastAt = new Date(detector.now).toISOString();
+    assert.deepEqual(detector.after(3_499), []);
+    const [failed] = only(detector.after(1), 'failover-detected');
+    assert.deepEqual([failed.level, failed.phase, failed.rule], ['hop', 'failed', 'heartbeat-timeout']);
+    assert.deepEqual(failed.evidence, [
+      {
+        signal: 'heartbeat',
+        at: lastAt,
+        seq: 11,
+        rule: 'heartbeat-timeout',
+        purpose: 'refresh',
+        method: 'OPTIONS',
+        figures: {
+          missedHeartbeats: 0,
+          silentMs: 3_500,
+          intervalMs: 1_000,
+          deviationMs: 0,
+          phi: failed.evidence[0].figures.phi,
+        },
+      },
+    ]);
+    assert.deepEqual(detector.after(FOR_LONG), [], 'one verdict');
+  });
+
+  it('DET-7 any answer in the dialog is life', () => {
+    const detector = beating({ heartbeatDetector: 'fixed' });
+    detector.after(3_000);
+    detector.answer(200);
+    assert.deepEqual(detector.after(3_499), []);
+    assert.deepEqual(verdicts(detector.after(1)), HOP_FAILED);
+  });
+
+  it('DET-7 an answer alone, without any heartbeat before, starts nothing', () => {
+    const detector = listening({ heartbeatDetector: 'fixed' });
+    detector.answer(200);
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  it('DET-7 only heartbeats teach their interval', () => {
+    const detector = beating();
+    detector.after(500);
+    detector.answer(200);
+    detector.after(500);
+    heartbeat(detector);
+    assert.equal(detector.state.heartbeats.meanMs, 1_000);
+  });
+
+  it('DET-7 phi: the verdict falls when such a silence is too improbable', () => {
+    const detector = beating({ heartbeatDetector: 'phi' });
+    const messages = detector.after(10_000);
+    const [failed] = only(messages, 'failover-detected');
+    assert.equal(failed.rule, 'heartbeat-phi');
+    const { phi, silentMs } = failed.evidence[0].figures;
+    assert.ok(phi >= 8 && phi < 8.1, phi);
+    assert.ok(silentMs > 4_400 && silentMs < 4_800, silentMs);
+  });
+
+  for (const heartbeatDetector of ['fixed', 'phi'] as const) {
+    it(`DET-7 ${heartbeatDetector}: as long as no interval is known, missed heartbeats count`, () => {
+      const detector = listening({ heartbeatDetector });
+      assert.deepEqual(verdicts(detector.signal('heartbeat-missed', { elapsedMs: 4_000 })), ['hop suspected']);
+      assert.deepEqual(detector.after(FOR_LONG), []);
+      const [failed] = only(detector.signal('heartbeat-missed', { elapsedMs: 4_000 }), 'failover-detected');
+      assert.equal(failed.rule, 'missed-heartbeats');
+      assert.deepEqual(failed.evidence[1].figures, { missedHeartbeats: 2, silentMs: 4_000 + FOR_LONG });
+    });
+
+    it(`DET-7 ${heartbeatDetector}: once it is known, they do not`, () => {
+      const detector = beating({ heartbeatDetector, heartbeatTimeoutMs: 60_000, phiAcceptablePauseMs: 60_000 });
+      detector.signal('heartbeat-missed');
+      assert.deepEqual(detector.signal('heartbeat-missed'), []);
+      assert.deepEqual(verdicts(detector.after(100_000)), HOP_FAILED);
+    });
+  }
+
+  it('DET-7 missed: no silence decides', () => {
+    assert.deepEqual(beating({ heartbeatDetector: 'missed' }).after(FOR_LONG), []);
+  });
+
+  it('DET-7 suspicion: asks on a second path as soon as a heartbeat is late', () => {
+    const detector = beating();
+    const messages = detector.after(1_300);
+    assert.deepEqual(names(messages), ['failover-detected', 'probe']);
+    const [suspected] = only(messages, 'failover-detected');
+    const [probe] = only(messages, 'probe');
+    assert.deepEqual([suspected.phase, suspected.rule, suspected.severity], ['suspected', 'heartbeat-late', 'info']);
+    assert.ok(suspected.evidence[0].figures.phi >= 2);
+    assert.deepEqual([probe.dialog, probe.incident], [1, suspected.incident]);
+  });
+
+  it('DET-7 suspicion: when that is silent as well, the verdict falls, and shows the figures', () => {
+    const detector = beating();
+    const messages = detector.after(3_299);
+    assert.deepEqual(verdicts(messages), ['hop suspected']);
+    assert.equal(only(messages, 'probe').length, 5);
+    const [failed] = only(detector.after(1), 'failover-detected');
+    assert.deepEqual([failed.phase, failed.rule], ['failed', 'heartbeat-silence']);
+    assert.equal(failed.evidence.length, 2);
+    const { probesMissed, silentMs, phi } = failed.evidence[1].figures;
+    assert.deepEqual([probesMissed, silentMs], [5, 3_300]);
+    assert.ok(phi > 100);
+    assert.deepEqual(detector.after(FOR_LONG), [], 'and nobody asks any more');
+  });
+
+  it('DET-4 suspicion: the heartbeat that comes late clears, and nobody asks any more', () => {
+    const detector = beating();
+    detector.after(2_000);
+    const [cleared] = only(heartbeat(detector), 'failover-detected');
+    assert.deepEqual([cleared.phase, cleared.rule, cleared.active], ['cleared', 'heartbeat-answered', false]);
+    assert.deepEqual([...detector.deadlines.keys()], ['heartbeat']);
+    detector.after(1_000);
+    assert.deepEqual(heartbeat(detector), []);
+  });
+
+  it('DET-7 suspicion: an answered probe holds the verdict back, an unanswered one does not', () => {
+    const detector = beating();
+    detector.after(3_000);
+    detector.answer(503, { purpose: 'probe' });
+    detector.signal('timeout', { purpose: 'probe' });
+    assert.deepEqual(probeAnswered(detector), []);
+    assert.equal(detector.state.suspicion?.probesMissed, 0);
+    assert.deepEqual(verdicts(detector.after(2_299)), []);
+    const [failed] = only(detector.after(1), 'failover-detected');
+    assert.equal(failed.rule, 'heartbeat-silence');
+  });
+
+  it('DET-7 suspicion: a route that stays silent has failed, although the Focus answers', () => {
+    const detector = beating();
+    const found: string[] = [];
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      found.push(...only(detector.after(100), 'failover-detected').map(({ phase, rule }) => `${ms} ${phase} ${rule}`));
+      if (ms > 1_300) probeAnswered(detector);
+      if (ms === 5_000 || ms === 6_000) detector.signal('heartbeat-missed', { elapsedMs: 4_000 });
+    }
+    assert.deepEqual(found, ['1200 suspected heartbeat-late', '7900 failed route-silence']);
+  });
+
+  it('DET-7 suspicion: a second miss that comes later than the bound on silence decides at once', () => {
+    const detector = beating();
+    detector.after(1_300);
+    for (let ms = 0; ms < 9_000; ms += 1_000) {
+      probeAnswered(detector);
+      detector.after(1_000);
+    }
+    detector.signal('heartbeat-missed', { elapsedMs: 4_000 });
+    detector.signal('heartbeat-missed', { elapsedMs: 4_000 });
+    const [failed] = only(detector.after(0), 'failover-detected');
+    assert.deepEqual([failed.phase, failed.rule], ['failed', 'route-silence']);
+  });
+
+  it('DET-7 suspicion: while media flow, the confirmation takes twice as long', () => {
+    const detector = beating();
+    detector.signal('media', { mcu: 'audio-video', flowing: true });
+    detector.signal('media', { mcu: 'chat', flowing: true });
+    detector.signal('media', { mcu: 'chat', flowing: false });
+    assert.deepEqual(verdicts(detector.after(5_599)), ['hop suspected']);
+    assert.deepEqual(verdicts(detector.after(1)), HOP_FAILED);
+  });
+
+  it('DET-7 suspicion: media that stop meanwhile end that', () => {
+    const detector = beating();
+    detector.signal('media', { flowing: true });
+    detector.after(3_000);
+    detector.signal('media', { flowing: false });
+    assert.deepEqual(verdicts(detector.after(300)), HOP_FAILED);
+  });
+
+  it('DET-7 suspicion: without probing nobody is asked, and silence alone decides', () => {
+    const messages = beating({ probing: false }).after(3_300);
+    assert.deepEqual(names(messages), ['failover-detected', 'failover-detected']);
+  });
+
+  it('DET-7 suspicion: before any interval is known, a missed heartbeat raises it', () => {
+    const detector = listening();
+    assert.deepEqual(names(detector.signal('heartbeat-missed', { elapsedMs: 4_000 })), ['failover-detected', 'probe']);
+    assert.deepEqual(verdicts(detector.after(1_149)), []);
+    const [failed] = only(detector.after(1), 'failover-detected');
+    assert.equal(failed.rule, 'heartbeat-silence');
+    assert.deepEqual(failed.evidence[1].figures, { missedHeartbeats: 1, silentMs: 5_150, probesMissed: 3 });
+  });
+
+  it('DET-7 suspicion: where no heartbeats are, a rule that suspects leads to no questions', () => {
+    const slow: DetectorRule = { name: 'slow', signal: 'timeout', level: 'hop', phase: 'suspected' };
+    const detector = listening({ rules: [slow, ...DEFAULT_RULES] });
+    assert.deepEqual(names(detector.signal('timeout')), ['failover-detected']);
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  it('DET-7 a miss that the route has outrun is no evidence', () => {
+    const detector = beating();
+    assert.deepEqual(detector.signal('heartbeat-missed', { elapsedMs: 4_000 }), []);
+    assert.equal(detector.state.missedHeartbeats, 0);
+  });
+
+  it('DET-7 nobody watches while the session is Reconnecting, and the time in between teaches nothing', () => {
+    const detector = beating();
+    recovers(detector);
+    assert.deepEqual(detector.after(60_000), []);
+    detector.session('Reconnecting', 'Connected', { reason: 'RouteHealed' });
+    detector.incident = null;
+    assert.deepEqual(detector.after(60_000), []);
+    heartbeat(detector);
+    assert.equal(detector.state.heartbeats.meanMs, 1_000);
+    assert.deepEqual(verdicts(detector.after(3_300)), ['hop suspected', 'hop failed']);
+  });
+
+  it('DET-7 a verdict ends the watch, and the answered heal that closes it begins it anew', () => {
+    const detector = beating();
+    detector.answer(430);
+    assert.equal(detector.deadlines.size, 0);
+    heartbeat(detector);
+    assert.equal(detector.deadlines.size, 0);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'heal', method: 'UPDATE' })), ['hop cleared']);
+    assert.deepEqual(verdicts(detector.after(3_300)), ['hop suspected', 'hop failed']);
+  });
+
+  it('DET-7 a suspicion ends when other evidence decides, or the Focus fails', () => {
+    for (const status of [430, 481]) {
+      const detector = beating({ probing: false });
+      detector.after(2_000);
+      assert.equal(detector.state.verdicts.hop?.phase, 'suspected');
+      detector.answer(status);
+      assert.equal(detector.state.suspicion, null);
+      assert.deepEqual(detector.after(FOR_LONG), []);
+    }
+  });
+
+  it('DET-7 PER-6 a start of the session may bring another interval: what was learned is forgotten', () => {
+    const detector = beating();
+    detector.status('Connected');
+    assert.equal(detector.state.heartbeats.learned, 0);
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  it('DET-7 the end of the session ends the watch, and forgets the media', () => {
+    const detector = beating();
+    detector.signal('media', { mcu: 'chat', flowing: true });
+    detector.session('Connected', 'Disconnecting');
+    assert.deepEqual(detector.after(FOR_LONG), []);
+    assert.deepEqual(detector.state.flowing, []);
+  });
+
+  it('DET-7 reset forgets the silence so far', () => {
+    const detector = beating();
+    detector.after(3_000);
+    assert.deepEqual(verdicts(detector.command('reset')), ['hop cleared']);
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  it('DET-7 another dialog, of which signals alone tell, is watched from its first heartbeat on', () => {
+    const detector = fresh();
+    heartbeat(detector);
+    detector.after(1_000);
+    heartbeat(detector);
+    detector.dialog = 2;
+    detector.after(1_000);
+    detector.answer(403);
+    assert.equal(detector.state.heartbeats.lastSign, null);
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  /** This process stands still, and the deadlines of heartbeats fire late. */
+  function stallFor(detector: Detector, ms: number): Message[] {
+    detector.now += ms;
+    return ['confirming-probe', 'heartbeat'].flatMap((deadline) =>
+      detector.deadlines.delete(deadline) ? detector.give({ input: 'deadline', deadline }).messages : [],
+    );
+  }
+
+  it('DET-7 silence through which this process stood still means nothing', () => {
+    const detector = beating();
+    detector.after(1_300);
+    probeAnswered(detector);
+    assert.deepEqual(verdicts(stallFor(detector, 12_300)), []);
+    assert.deepEqual(verdicts(detector.after(3_299)), []);
+    assert.deepEqual(verdicts(detector.after(1)), HOP_FAILED);
+  });
+
+  it('DET-7 so does the silence before a suspicion; and the interval across it teaches nothing', () => {
+    const detector = beating();
+    assert.deepEqual(stallFor(detector, 10_000), []);
+    assert.deepEqual(heartbeat(detector), []);
+    assert.equal(detector.state.heartbeats.meanMs, 1_000);
+  });
+
+  it('DET-7 a deadline that is a little late is none the worse', () => {
+    const detector = beating({ heartbeatDetector: 'fixed' });
+    assert.deepEqual(verdicts(stallFor(detector, 4_000)), HOP_FAILED);
+  });
+
+  it('DET-7 whoever chooses another detector meanwhile is asked no more', () => {
+    const detector = beating();
+    detector.settings = { ...detector.settings, heartbeatDetector: 'missed' };
+    assert.deepEqual(detector.after(FOR_LONG), []);
+  });
+
+  it('DET-6 silence during maintenance is counted, and comes up again afterwards', () => {
+    const detector = beating();
+    detector.command('suppress', { forMs: 60_000 });
+    const during = detector.after(59_999);
+    assert.deepEqual(verdicts(during), []);
+    assert.equal(only(detector.after(1), 'suppression-changed')[0].withheld, 2);
+    assert.deepEqual(verdicts(detector.signal('heartbeat-missed', { elapsedMs: 4_000 })), ['hop suspected']);
+    assert.deepEqual(verdicts(detector.after(1_150)), HOP_FAILED);
+  });
+
+  it('DET-7 status shows the figures', () => {
+    const detector = beating();
+    detector.after(1_000);
+    const [{ status }] = only(detector.command('status'), 'detector-status');
+    assert.deepEqual(status.heartbeats, {
+      missedHeartbeats: 0,
+      silentMs: 1_000,
+      intervalMs: 1_000,
+      deviationMs: 0,
+      phi: 0.3,
+    });
+  });
+
+  it('a record that waits for a heartbeat is not forgotten', () => {
+    assert.equal(failoverDetector.idle(beating().state), false);
+  });
+
+  it('ORD-6 the figures of a verdict are a copy', () => {
+    const detector = beating();
+    const [suspected] = only(detector.after(1_300), 'failover-detected');
+    suspected.evidence[0].figures.phi = 0;
+    assert.notEqual(detector.state.verdicts.hop?.evidence[0]?.figures?.phi, 0);
   });
 });
 
@@ -683,6 +1038,31 @@ describe('failover detector: commands and restarts', () => {
     assert.equal(probe.incident, 'outage-1');
     const [failedOver] = only(detector.answer(200, { purpose: 'probe' }), 'failover-detected');
     assert.deepEqual([failedOver.phase, failedOver.incident], ['failed-over', 'outage-1']);
+  });
+
+  // Found by simulation, seed 3589504075: the session waited for the re-join for ever.
+  it('DET-2 a verdict that was withdrawn while it was on its way to the session stands all the same', () => {
+    const detector = listening();
+    detector.answer(481);
+    assert.deepEqual(verdicts(detector.command('reset')), ['focus cleared']);
+    const stands = detector.session('Connected', 'Reconnecting', { mode: 'rejoining', reason: 'FocusFailover' });
+    assert.equal(only(stands, 'probe').length, 1);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+  });
+
+  // Found by simulation, seed 80294017.
+  it('DET-2 DET-6 also when it was withdrawn in silence, under maintenance', () => {
+    const alive = { name: 'alive', signal: 'remote-update', level: 'focus', phase: 'cleared' } as const;
+    const detector = listening({ rules: [alive, ...failoverDetectorDefaults.rules] });
+    detector.answer(481);
+    detector.command('suppress', { forMs: 10_000 });
+    detector.signal('remote-update');
+    assert.equal(detector.state.verdicts.focus?.phase, 'withdrawn');
+    rejoins(detector);
+    detector.answer(200, { purpose: 'probe' });
+    const [probe] = only(detector.after(10_000), 'probe');
+    assert.ok(probe);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
   });
 
   it('PER-6 without probing it does so at once', () => {

@@ -223,6 +223,26 @@ describe('give-up timer: attempts', () => {
 describe('give-up timer: media', () => {
   const settings = { giveUpAfterMs: 0, mediaEndedMs: 60_000 };
 
+  // Found by simulation, seed 3697460766: the second outage would have lasted for ever.
+  it('GU-1 GU-5 the next outage has its own time, though the end of the one before was not heard', () => {
+    for (const before of [(timer: Timer) => timer.command('cancel'), (timer: Timer) => timer.after(60_000), () => []]) {
+      const timer = listening({ ...quiet, giveUpAfterMs: 60_000 });
+      enters(timer, 'outage-1');
+      before(timer);
+      enters(timer, 'outage-2');
+      assert.deepEqual(decision(timer.after(60_000)).incident, 'outage-2');
+    }
+  });
+
+  // Found by simulation, seed 752165267: the record was never idle again, and the next outage would have been given up.
+  it('GU-4 late news of the calls of a session that has ended say nothing of the next one', () => {
+    const timer = listening({ ...quiet, ...settings });
+    timer.session('Connected', 'Disconnected', { incident: null });
+    call(timer, 'Established');
+    call(timer, 'Terminated');
+    assert.ok(timer.machine.idle(timer.state));
+  });
+
   it('GU-4 media that have ended for so long have the same effect', () => {
     const timer = listening({ ...quiet, ...settings });
     media(timer, true);

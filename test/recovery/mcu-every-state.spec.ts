@@ -27,6 +27,8 @@ const mcus: { readonly [phase: string]: () => Mcu } = {
   Retrying: failedOver,
   Terminated: terminated,
 };
+/** Where something may have been begun. */
+const { Unbound: _, ...begun } = mcus;
 const calls: { readonly [phase: string]: () => Mcu } = {
   Idle: idleWithCall,
   Active: withCall,
@@ -59,7 +61,7 @@ describe('MCU session, in every state', () => {
   });
 
   it('FE-7 ORD-3 passes on what became of an operation that was proxied, once, whatever has happened meanwhile', () => {
-    inEach(mcus, (mcu) => {
+    inEach(begun, (mcu) => {
       const completed = mcu.give({
         input: 'completed',
         operation: 'mute',
@@ -80,17 +82,26 @@ describe('MCU session, in every state', () => {
     });
   });
 
-  it('ORD-3 a text that was sent completes, though the session has ended meanwhile', () => {
-    inEach(mcus, (mcu) => {
-      const common = { event: 'outcome', dialog: 1, purpose: 'operation', method: 'MESSAGE', elapsedMs: 4 } as const;
-      const sent = mcu.give({ ...common, requestId: 'send-1', outcome: { kind: 'ok', status: 200 } });
+  it('ORD-3 ORD-5 a text that was sent completes once, with the end of the session at the latest', () => {
+    const common = { event: 'outcome', dialog: 1, purpose: 'operation', method: 'MESSAGE', elapsedMs: 4 } as const;
+    const ok = { kind: 'ok', status: 200 } as const;
+    const silence = { kind: 'unreachable', cause: 'timeout', written: true, message: '' } as const;
+    inEach(calls, (mcu) => {
+      for (const id of ['send-1', 'send-2', 'send-3']) mcu.give(operation(id, 'send', { text: 'hello' }));
+      const sent = mcu.give({ ...common, requestId: 'send-1', outcome: ok });
       assert.equal(only(sent.messages, 'operation-completed')[0].operationId, 'send-1');
-      const outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: '' } as const;
-      const lost = mcu.give({ ...common, requestId: 'send-2', outcome });
-      assert.deepEqual(
-        only(lost.messages, 'operation-failed').map(({ operationId, error }) => [operationId, error.safeToReplay]),
-        [['send-2', false]],
-      );
+      for (const { messages } of [
+        mcu.give({ ...common, requestId: 'send-2', outcome: silence }),
+        mcu.give({ input: 'terminated' }),
+      ]) {
+        assert.deepEqual(
+          only(messages, 'operation-failed').map(({ error }) => error.safeToReplay),
+          [false],
+        );
+      }
+      for (const requestId of ['send-1', 'send-2', 'send-3']) {
+        assert.deepEqual(mcu.give({ ...common, requestId, outcome: ok }).messages, []);
+      }
     });
   });
 

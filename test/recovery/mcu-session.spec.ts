@@ -236,7 +236,7 @@ describe('MCU session', () => {
       const mcu = bound();
       mcu.give({ input: 'terminated' });
       const { seq } = mcu.state;
-      mcu.give({ input: 'joining' });
+      mcu.give({ input: 'joining', seq: 0 });
       const { messages } = mcu.give({ input: 'joined', dialog: 1, mcus: null });
       assert.equal(only(messages, 'state-changed')[0].seq, seq + 1);
     });
@@ -272,6 +272,56 @@ describe('MCU session', () => {
         ['call-1', 'send-1', 'bye-1'],
       );
       assert.equal(mcu.state.call?.state, 'Terminated');
+    });
+
+    // Found by simulation, seed 3259524211.
+    it('MSG-8 MCU-10 a verdict that comes once more after its outage does not end the next call', () => {
+      const mcu = withCall();
+      mcu.give(verdict());
+      mcu.give(report('active', 11));
+      mcu.give(operation('call-2', 'call'));
+      assert.deepEqual(mcu.give(verdict()).messages, []);
+      mcu.give(focusFailed);
+      assert.deepEqual(mcu.give(verdict()).messages, []);
+      assert.equal(mcu.state.call?.state, 'Establishing');
+    });
+
+    // Found by simulation, seed 3756450834.
+    it('MSG-8 a verdict on a session that has ended does not end a call of the next one', () => {
+      const mcu = withCall();
+      mcu.give({ input: 'terminated' });
+      mcu.give({ input: 'joining', seq: 10 });
+      mcu.give({ input: 'joined', dialog: 1, mcus: null });
+      assert.deepEqual(mcu.give(verdict(10)).messages, []);
+      assert.notDeepEqual(mcu.give(verdict(11)).messages, []);
+    });
+
+    // Found by simulation, seed 2948829990: nobody answered, since the port of an ended session is silent.
+    it('ORD-5 a text that was not answered when the session ended has failed, once', () => {
+      const mcu = withCall();
+      mcu.give(operation('send-1', 'send', { text: 'hello' }));
+      const [failed] = only(mcu.give({ input: 'terminated' }).messages, 'operation-failed');
+      assert.deepEqual(
+        [failed.operationId, failed.error.code, failed.error.safeToReplay],
+        ['send-1', 'SessionTerminated', false],
+      );
+      const late = {
+        event: 'outcome',
+        requestId: 'send-1',
+        dialog: 1,
+        purpose: 'operation',
+        method: 'MESSAGE',
+        outcome: { kind: 'ok', status: 200 },
+        elapsedMs: 9,
+      } as const;
+      assert.deepEqual(mcu.give(late).messages, []);
+    });
+
+    it('MSG-6 a thousand texts may wait for their answers, and one more is refused', () => {
+      const mcu = withCall();
+      mcu.state = { ...mcu.state, texts: Array.from({ length: 1_000 }, (_, number) => `send-${number}`) };
+      const { messages } = mcu.give(operation('one-more', 'send', { text: 'hello' }));
+      assert.equal(only(messages, 'operation-failed')[0].error.code, 'LimitReached');
     });
 
     it('O4 a text that meets 430 fails with it', () => {

@@ -4,6 +4,7 @@ import { giveUpTimer, giveUpTimerDefaults } from '../../nodes/recovery/give-up-t
 import { legalTransition, type PolicyState } from '../../nodes/recovery/policy';
 import { routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import type { Message, PolicyMachine } from '../../nodes/recovery/step';
+import { only } from '../support/driver';
 import { seeded } from '../support/seeded';
 import { Policy } from './hearsay';
 
@@ -132,5 +133,55 @@ describe('policy machines', () => {
         },
       );
     }
+  });
+});
+
+describe('policy machines: facts out of order', () => {
+  // Found by simulation, seed 2486339615: a timer that was armed for an outage that was over stayed so for ever.
+  for (const [name, policy] of [
+    ['failover-detector', () => new Policy(failoverDetector, failoverDetectorDefaults)],
+    ['route-healer', () => new Policy(routeHealer, routeHealerDefaults)],
+    ['give-up-timer', () => new Policy(giveUpTimer, giveUpTimerDefaults)],
+  ] as const) {
+    it(`MSG-7 ${name}: what the session was before does not undo what it is`, () => {
+      const late = policy();
+      late.session('Connecting', 'Connected', { seq: 1 });
+      late.session('Reconnecting', 'Connected', { seq: 3, incident: 'outage-1' });
+      const { state } = late;
+      assert.deepEqual(late.session('Connected', 'Reconnecting', { seq: 2, incident: 'outage-1' }), []);
+      assert.deepEqual(late.state, state);
+    });
+
+    it(`MSG-7 ${name}: a session whose node was deployed anew may number its facts anew`, () => {
+      const after = policy();
+      after.session('Connecting', 'Connected', { seq: 100 });
+      after.status('Idle', { seq: 1, incident: null });
+      after.session('Idle', 'Connecting', { seq: 2, incident: null });
+      assert.equal(after.state.session, 'Connecting');
+    });
+  }
+});
+
+describe('incidents', () => {
+  it('rule 7: a route whose outage has another name than that of the Focus is closed in words', () => {
+    const detector = new Policy(failoverDetector, failoverDetectorDefaults);
+    detector.session('Connecting', 'Connected', { incident: null });
+    const [failed] = only(detector.answer(430, { incident: null }), 'failover-detected');
+    const members = { mode: 'rejoining', incident: 'outage-2' } as const;
+    const [cleared] = only(detector.session('Connected', 'Reconnecting', members), 'failover-detected');
+    assert.deepEqual([cleared.level, cleared.phase, cleared.incident], ['hop', 'cleared', failed.incident]);
+  });
+
+  // Found by simulation, seed 3661809585: the session had the outage under another name.
+  it('rule 7: a verdict of another incident than the one that the session closes is withdrawn in words', () => {
+    const detector = new Policy(failoverDetector, { ...failoverDetectorDefaults, probing: false });
+    detector.session('Connecting', 'Connected', { incident: null });
+    const [failed] = only(detector.signal('remote-bye', { incident: null }), 'failover-detected');
+    detector.session('Connected', 'Reconnecting', { mode: 'rejoining', incident: 'outage-2' });
+    const [cleared] = only(
+      detector.session('Reconnecting', 'Connected', { incident: 'outage-2' }),
+      'failover-detected',
+    );
+    assert.deepEqual([cleared.phase, cleared.incident, cleared.active], ['cleared', failed.incident, false]);
   });
 });

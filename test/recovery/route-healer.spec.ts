@@ -219,6 +219,24 @@ describe('route healer: silent repair', () => {
     }
   });
 
+  it('MSG-8 nor does one that succeeds after its incident has closed', () => {
+    const healer = listening();
+    const [heal] = only(breaks(healer), 'heal');
+    breaks(healer, { phase: 'cleared', active: false, incident: heal.incident });
+    const [status] = only(healed(healer, 1), 'route-status-changed');
+    assert.deepEqual([status.status, status.elapsedMs, status.incident, status.active], ['Healthy', 0, null, false]);
+  });
+
+  // Found by simulation, seed 533866395: nobody closed the second incident.
+  it('MSG-8 and speaks of the next one, if the route fails again meanwhile', () => {
+    const healer = listening();
+    const [heal] = only(breaks(healer), 'heal');
+    breaks(healer, { phase: 'cleared', active: false, incident: heal.incident });
+    assert.deepEqual(breaks(healer, { incident: 'outage-2' }), []);
+    const [told] = only(healer.answer(430, { purpose: 'heal', attempt: 1 }), 'route-status-changed');
+    assert.deepEqual([told.incident, told.active], ['outage-2', true]);
+  });
+
   it('who has not heard of the session yet takes the dialog from the verdict', () => {
     const healer = fresh();
     assert.equal(only(breaks(healer, { dialog: 3 }), 'heal')[0].dialog, 3);

@@ -1,10 +1,9 @@
 /** Validates messages against the published schema; every message that any test sees goes through here. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import Ajv from 'ajv';
 import addFormats from 'ajv-formats';
 
-const file = join(__dirname, '../../dist/schema/messages.schema.json');
+const file = require.resolve('@conference-recovery/node-red/schema');
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 const schema = JSON.parse(readFileSync(file, 'utf8')) as { $id?: string };

@@ -147,6 +147,7 @@ export function statusOf(system: System, conference: string): JsonObject {
     mcus: Object.fromEntries(
       (focus?.mcus ?? []).map(({ name, report, host }) => [name, { report, frontEnd: host?.name ?? null }]),
     ),
+    dialog: focus?.dialog?.number ?? null,
     placement: focus?.users.has(identity.uri) ? 'conference' : focus?.lobby.has(identity.uri) ? 'lobby' : null,
     participants: focus?.users.size ?? 0,
     lobby: focus?.lobby.size ?? 0,
