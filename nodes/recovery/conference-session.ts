@@ -26,6 +26,7 @@ import type {
   StateReason,
 } from './messages';
 import { idempotent, interrupted, type Operation, treatmentOf } from './operations';
+import { legalTransition } from './policy';
 import {
   applyDocument,
   awaitingResync,
@@ -412,7 +413,7 @@ function enter(draft: Draft, phase: Phase, reason: StateReason, { criterion, exp
     }
     return;
   }
-  if (!legal[previous].includes(next)) throw new Error(`illegal transition ${previous} → ${next}`);
+  legalTransition(legal, previous, next);
   const { incident } = state;
   const begins = next === 'Reconnecting';
   const startedAt = begins ? moment.now : state.since || moment.now;

@@ -35,11 +35,8 @@ const base: { [name in ErrorName]: ErrorName | 'Exception' } = {
 
 /** Ancestors of a class, nearest first. */
 export function basesOf(name: ErrorName): string[] {
-  const bases: string[] = [];
-  for (let at: ErrorName | 'Exception' = base[name]; ; at = base[at]) {
-    bases.push(at);
-    if (at === 'Exception') return bases;
-  }
+  const parent = base[name];
+  return parent === 'Exception' ? [parent] : [parent, ...basesOf(parent)];
 }
 
 /** Codes of our own, all of them InvalidOperationException (contract, section 6). */

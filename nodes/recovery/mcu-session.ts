@@ -16,6 +16,7 @@ import type {
   RecoveryError,
 } from './messages';
 import { idempotent } from './operations';
+import { legalTransition } from './policy';
 import { copyOfAll, differenceBetween, isDifferent, type Participants, participantsOf } from './roster';
 import type { McuReports, SignalingEffect, SignalingEvent } from './signaling';
 import { type DeadlineEffect, fact, type MachineState, type Moment, mintIncident, type Step } from './step';
@@ -223,7 +224,7 @@ function enter(draft: Draft, phase: Phase, reason: McuReason): void {
   const next = shown(phase);
   state.phase = phase;
   if (previous === next) return;
-  if (!legal[previous].includes(next)) throw new Error(`illegal MCU transition ${previous} → ${next}`);
+  legalTransition(legal, previous, next);
   const closes = next === 'Active' || next === 'Terminated' || next === 'Idle';
   const incident = state.incident;
   const outage = { id: incident?.id ?? null, active: incident !== null && !closes };
@@ -604,10 +605,10 @@ function ofThisCall(draft: Draft, { callId }: { callId: string }): Call | null {
   return call && call.id === callId && !over(call.state) ? call : null;
 }
 
+/** A call that is being placed or hung up has the operation that does it. */
 function completeCallOperation(draft: Draft, operation: string, { operationId, operationSince }: Call): void {
-  if (operationId === null) return;
   const elapsedMs = draft.moment.now - operationSince;
-  complete(draft, { input: 'completed', operation, operationId, elapsedMs, result: null });
+  complete(draft, { input: 'completed', operation, operationId: operationId as string, elapsedMs, result: null });
 }
 
 function callAccepted(draft: Draft, input: InputOf<'call-accepted'>): void {
@@ -619,11 +620,10 @@ function callAccepted(draft: Draft, input: InputOf<'call-accepted'>): void {
 
 function callFailed(draft: Draft, input: InputOf<'call-failed'>): void {
   const call = ofThisCall(draft, input);
-  if (call?.state !== 'Establishing') return;
+  const { outcome } = input;
+  if (call?.state !== 'Establishing' || outcome.kind === 'ok') return;
   changeCall(draft, 'Terminated', 'Failed', null);
-  if (input.outcome.kind !== 'ok' && call.operationId !== null) {
-    fail(draft, 'call', call.operationId, failureOf(input.outcome, `The call to the ${draft.state.mcu} MCU`, false));
-  }
+  fail(draft, 'call', call.operationId, failureOf(outcome, `The call to the ${draft.state.mcu} MCU`, false));
 }
 
 function callEnded(draft: Draft, input: InputOf<'call-ended'>): void {

@@ -319,6 +319,8 @@ describe('the call of an MCU session', () => {
     assert.match(only(early.messages, 'operation-failed')[0].error.message, /Establishing/);
     const second = placing().give(operation('call-2', 'call'));
     assert.equal(only(second.messages, 'operation-failed')[0].error.name, 'InvalidOperationException');
+    const unanswered = given(placing(), { event: 'call-failed', ...call, outcome: { kind: 'ok', status: 200 } });
+    assert.equal(unanswered.state.call?.state, 'Establishing', 'a failure that is none');
     const leaving = given(withCall(), operation('bye-1', 'hang-up')).give(operation('bye-2', 'hang-up'));
     assert.equal(only(leaving.messages, 'operation-failed')[0].operationId, null);
   });

@@ -7,7 +7,13 @@ import {
 } from '../../nodes/recovery/conference-session';
 import { failoverDetector, failoverDetectorDefaults } from '../../nodes/recovery/failover-detector';
 import { giveUpTimer, giveUpTimerDefaults } from '../../nodes/recovery/give-up-timer';
-import { conferenceSessionHears, mcuSessionHears, operationRequest, routeRequest } from '../../nodes/recovery/inputs';
+import {
+  conferenceSessionHears,
+  mcuRequest,
+  mcuSessionHears,
+  operationRequest,
+  routeRequest,
+} from '../../nodes/recovery/inputs';
 import {
   type McuSessionEffect,
   type McuSessionInput,
@@ -104,9 +110,8 @@ export class Wired {
 
   askMcu(mcu: string, request: Request): string {
     this.operations += 1;
-    const { command, ...given } = request as Request & JsonObject;
     const operationId = `operation-${this.operations}`;
-    this.toMcu(mcu, { input: 'operation', operation: command, operationId, arguments: given });
+    this.toMcu(mcu, mcuRequest(request as Request & JsonObject, operationId));
     return operationId;
   }
 
