@@ -23,7 +23,7 @@ describe('what messages mean to the sessions', () => {
     for (const level of ['hop', 'mcu']) assert.equal(verdict(level, 'failed'), null);
   });
 
-  it('the healer speaks of the route, and of giving it up at the horizon', () => {
+  it('the healer speaks of the route, and of giving it up', () => {
     const status = { event: 'route-status-changed', recoveryMode: 'LimitedRetry', attempts: 3 };
     assert.deepEqual(conferenceSessionHears(fact({ ...status, status: 'Healthy' })), {
       input: 'route-healthy',
@@ -39,7 +39,8 @@ describe('what messages mean to the sessions', () => {
     });
     const abandoned = (reason: string) => conferenceSessionHears(fact({ event: 'healing-abandoned', reason }));
     assert.deepEqual(abandoned('horizon'), { input: 'route-abandoned', dialog: 2, incident: 'outage-1' });
-    assert.equal(abandoned('stopped'), null);
+    assert.deepEqual(abandoned('stopped'), { input: 'route-unhealed', dialog: 2, incident: 'outage-1' });
+    assert.equal(abandoned('dialog-gone'), null);
     assert.equal(conferenceSessionHears(fact({ event: 'gave-up' })), null);
   });
 
