@@ -169,17 +169,25 @@ const mcuTrouble: Shape = (chance, setting) => {
 /** An MCU that is not active for long: operations wait for it, are sent all the same, and meet whatever becomes of it. */
 const idleMcu: Shape = (chance, setting) => {
   const when = drawCluster(chance, 2_000, 100);
+  const askedMs = chance.whole(50, 900);
+  const activationTimeoutMs = chance.one([100, 300, 30_000]);
+  const latencyMs = chance.one([10, 250]);
   setting.pool.mcuActivationMs = chance.one([1_000, 12_000]);
-  setting.pool.latencyMs = chance.one([10, 250]);
-  setting.mcu.activationTimeoutMs = chance.one([100, 300, 30_000]);
+  setting.pool.latencyMs = latencyMs;
+  setting.mcu.activationTimeoutMs = activationTimeoutMs;
   const answer: Deed = {
     deed: 'roughen',
     roughness: { rough: 'answer', purpose: 'operation', outcome: { kind: 'ok', status: 200 }, count: 4 },
   };
+  // While the operation that has waited in vain is on its way, it turns out what the MCU is.
+  const saidMs = askedMs + activationTimeoutMs + chance.whole(0, 2 * latencyMs);
   return [
     { when: { atMs: 0 }, deed: answer },
-    { when: when(), deed: { deed: 'ask', of: 'audio-video', request: { command: 'unmute' } } },
-    { when: when(), deed: report('audio-video', chance.one(['active', 'inactive', 'unsupported'])) },
+    { when: { atMs: askedMs }, deed: { deed: 'ask', of: 'audio-video', request: { command: 'unmute' } } },
+    {
+      when: chance.happens(0.5) ? { atMs: saidMs } : when(),
+      deed: report('audio-video', chance.one(['active', 'inactive', 'unsupported'])),
+    },
     ...times(chance.whole(4, 12), () => ({ when: when(), deed: drawMcuDeed(chance) })),
   ];
 };
