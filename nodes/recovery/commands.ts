@@ -163,7 +163,7 @@ function matches(value: unknown, kind: ArgumentKind): boolean {
 }
 
 function isError(value: unknown): boolean {
-  const { name, code, bases } = (value ?? {}) as JsonObject;
+  const { name, code, bases } = value as JsonObject;
   return matches(name, 'string') && matches(code, 'string') && matches(bases, 'strings');
 }
 
