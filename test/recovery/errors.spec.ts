@@ -83,6 +83,8 @@ describe('commands', () => {
     assert.equal(error?.name, 'InvalidOperationException');
     assert.match(error?.message ?? '', /heal-now, stop, status/);
     assert.ok(complaintAbout('route-healer', { command: 'constructor' }), 'not even one that every object has');
+    const long = complaintAbout('route-healer', { command: 'x'.repeat(1_000) });
+    assert.match(long?.message ?? '', /no command "x{49}…"/, 'and is not repeated at length');
   });
 
   it('a bad argument is named, with what would be right', () => {

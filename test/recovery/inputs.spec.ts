@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { type ArgumentKind, complaintAbout, complaintIn } from '../../nodes/recovery/commands';
-import { complaintAboutFact } from '../../nodes/recovery/heeded';
 import {
   conferenceSessionHears,
   mcuRequest,
@@ -12,117 +10,91 @@ import { mcuSession } from '../../nodes/recovery/mcu-session';
 import type { Fact, JsonObject, Request } from '../../nodes/recovery/messages';
 import { CONFERENCE } from '../support/driver';
 
-const fact = (body: object) => ({ dialog: 1, incident: 'outage-1', ...body }) as unknown as Fact;
-const request = (body: object) => body as Request & JsonObject;
+const fact = (members: JsonObject): Fact => ({ dialog: 2, incident: 'outage-1', ...members }) as unknown as Fact;
+const request = (members: JsonObject): Request & JsonObject => members as unknown as Request & JsonObject;
 
-describe('what a message means to a session', () => {
-  it('DET-2 of verdicts, those about the Focus that have failed or failed over', () => {
-    const heard = (level: string, phase: string) => {
-      const input = conferenceSessionHears(fact({ event: 'failover-detected', level, phase }));
-      return input && 'input' in input ? input.input : null;
-    };
-    assert.deepEqual(
-      ['suspected', 'failed', 'failed-over', 'cleared'].map((phase) => heard('focus', phase)),
-      [null, 'focus-failed', 'focus-failed-over', null],
-    );
-    for (const level of ['hop', 'mcu']) assert.equal(heard(level, 'failed'), null);
+describe('what messages mean to the sessions', () => {
+  it('DET-2 verdicts on the Focus, failed and failed-over, concern the conference session; others do not', () => {
+    const verdict = (level: string, phase: string) =>
+      conferenceSessionHears(fact({ event: 'failover-detected', level, phase }));
+    assert.deepEqual(verdict('focus', 'failed'), { input: 'focus-failed', dialog: 2, incident: 'outage-1' });
+    assert.deepEqual(verdict('focus', 'failed-over'), { input: 'focus-failed-over', dialog: 2, incident: 'outage-1' });
+    for (const phase of ['suspected', 'cleared']) assert.equal(verdict('focus', phase), null);
+    for (const level of ['hop', 'mcu']) assert.equal(verdict(level, 'failed'), null);
   });
 
-  it('HOP-12 HOP-13 of healing that was given up, everything but a dialog that is gone', () => {
-    const heard = (reason: string) => {
-      const input = conferenceSessionHears(fact({ event: 'healing-abandoned', reason }));
-      return input && 'input' in input ? input.input : null;
-    };
-    assert.deepEqual(['horizon', 'disabled', 'stopped', 'dialog-gone'].map(heard), [
-      'route-abandoned',
-      'route-unhealed',
-      'route-unhealed',
-      null,
-    ]);
+  it('the healer speaks of the route, and of giving it up', () => {
+    const status = { event: 'route-status-changed', recoveryMode: 'LimitedRetry', attempts: 3 };
+    assert.deepEqual(conferenceSessionHears(fact({ ...status, status: 'Healthy' })), {
+      input: 'route-healthy',
+      dialog: 2,
+      incident: 'outage-1',
+    });
+    assert.deepEqual(conferenceSessionHears(fact({ ...status, status: 'Recovering' })), {
+      input: 'route-recovering',
+      dialog: 2,
+      incident: 'outage-1',
+      recoveryMode: 'LimitedRetry',
+      attempts: 3,
+    });
+    const abandoned = (reason: string) => conferenceSessionHears(fact({ event: 'healing-abandoned', reason }));
+    assert.deepEqual(abandoned('horizon'), { input: 'route-abandoned', dialog: 2, incident: 'outage-1' });
+    assert.deepEqual(abandoned('stopped'), { input: 'route-unhealed', dialog: 2, incident: 'outage-1' });
+    assert.equal(abandoned('dialog-gone'), null);
     assert.equal(conferenceSessionHears(fact({ event: 'gave-up' })), null);
   });
 
-  it('MCU-5 MSG-8 to an MCU session, verdicts about its own MCU and dialog', () => {
-    const state = { ...mcuSession.start(CONFERENCE, 'chat'), dialog: 1 };
-    const heard = (body: object) =>
-      mcuSessionHears(fact({ event: 'failover-detected', level: 'mcu', phase: 'failed', mcu: 'chat', ...body }), state);
-    assert.ok(heard({}));
-    const others = [
-      { mcu: 'audio-video' },
-      { dialog: 2 },
-      { phase: 'cleared' },
-      { level: 'focus' },
-      { event: 'signal' },
-    ];
-    for (const other of others) assert.equal(heard(other), null);
-  });
-
-  it('HEAL-2 a heal names its method, or means UPDATE', () => {
-    const method = (given: object) => {
-      const input = routeRequest(request({ command: 'heal', dialog: 1, attempt: 1, ...given }));
-      return input && 'method' in input ? input.method : null;
-    };
-    assert.deepEqual([method({}), method({ method: 'OPTIONS' })], ['UPDATE', 'OPTIONS']);
+  it('heal and probe are answered by signals, all other requests by an operation', () => {
+    assert.deepEqual(routeRequest(request({ command: 'probe', dialog: 1 })), { input: 'probe', dialog: 1 });
+    const heal = { command: 'heal', dialog: 1, attempt: 2 };
+    assert.deepEqual(routeRequest(request(heal)), { input: 'heal', dialog: 1, attempt: 2, method: 'UPDATE' });
+    assert.deepEqual(routeRequest(request({ ...heal, method: 'OPTIONS' })), {
+      input: 'heal',
+      dialog: 1,
+      attempt: 2,
+      method: 'OPTIONS',
+    });
     assert.equal(routeRequest(request({ command: 'lock' })), null);
-    assert.deepEqual(routeRequest(request({ command: 'probe', dialog: 2 })), { input: 'probe', dialog: 2 });
-  });
-
-  it('MSG-7 every other request is an operation, without the name of its conference', () => {
-    const inputs = ['join', 'terminate', 'roster', 'status', 'lock'].map((command) =>
-      operationRequest(request({ command, conference: CONFERENCE }), 'a'),
-    );
-    assert.deepEqual(
-      inputs.map((input) => 'input' in input && input.input),
-      ['join', 'terminate', 'query', 'query', 'operation'],
-    );
-    assert.doesNotMatch(JSON.stringify(inputs), /sip:/);
-    assert.deepEqual(mcuRequest(request({ command: 'mute', conference: CONFERENCE, participant: 'p' }), 'a'), {
+    const of = (members: JsonObject) => operationRequest(request({ conference: CONFERENCE, ...members }), 'id-1');
+    assert.deepEqual(of({ command: 'join', displayName: 'Ada' }), {
+      input: 'join',
+      operationId: 'id-1',
+      arguments: { displayName: 'Ada' },
+    });
+    assert.deepEqual(of({ command: 'terminate', reason: 'done' }), {
+      input: 'terminate',
+      operationId: 'id-1',
+      reason: 'done',
+    });
+    for (const operation of ['roster', 'status']) {
+      assert.deepEqual(of({ command: operation }), { input: 'query', operation, operationId: 'id-1' });
+    }
+    assert.deepEqual(of({ command: 'lock' }), {
       input: 'operation',
-      operation: 'mute',
-      operationId: 'a',
-      arguments: { participant: 'p' },
+      operation: 'lock',
+      operationId: 'id-1',
+      arguments: {},
+    });
+    assert.deepEqual(mcuRequest(request({ command: 'call', conference: CONFERENCE, media: ['audio'] }), 'id-1'), {
+      input: 'operation',
+      operation: 'call',
+      operationId: 'id-1',
+      arguments: { media: ['audio'] },
     });
   });
-});
 
-describe('what a request and a fact must have', () => {
-  const cases: [kind: ArgumentKind, right: unknown[], wrong: unknown[]][] = [
-    ['string', ['', 'x'], [7, {}]],
-    ['uri', ['sip:ada@example.com'], ['', ' ', 7]],
-    ['boolean', [true, false], ['yes', 0]],
-    ['duration', [0, 1.5, 86_400_000], [-1, Number.NaN, Number.POSITIVE_INFINITY, 1e15, '5']],
-    ['integer', [0, 7], [1.5, -1, 2 ** 60, '1']],
-    ['uris', [['a', 'b']], [[], ['a', ''], 'a']],
-    ['strings', [[], ['a']], [[1], 'a']],
-    ['list', [[], [{}]], [{}, 'a']],
-    ['error', [{ name: 'n', code: 'c', bases: ['b'] }], [{}, 'no', { name: 'n', code: 'c', bases: [7] }]],
-    [['one', 'two'], ['one'], ['three', 1]],
-  ];
-
-  for (const [kind, right, wrong] of cases) {
-    it(`MSG-5 ${String(kind)}: whatever is not, is told what would be right`, () => {
-      const complaint = (value: unknown) => complaintIn('x', { value }, { value: { kind, required: true } });
-      for (const value of right) assert.equal(complaint(value), null);
-      for (const value of wrong) assert.match(complaint(value)?.message ?? '', /^"value" of "x" must be .+\.$/);
-      for (const value of [undefined, null]) assert.match(complaint(value)?.message ?? '', /^"x" needs "value": .+\.$/);
-      assert.equal(complaintIn('x', {}, { value: { kind } }), null);
-    });
-  }
-
-  it('MSG-5 a command that does not exist is named as far as a person would read', () => {
-    const error = complaintAbout('give-up-timer', { command: 'x'.repeat(1_000) });
-    assert.match(error?.message ?? '', /"x{49}…"/);
-    assert.ok((error?.message.length ?? 0) < 300);
-    assert.equal(complaintAbout('give-up-timer', { command: 7 })?.name, 'ArgumentException');
-  });
-
-  it('MSG-5 MSG-7 facts that a node heeds are checked, all others are ignored', () => {
-    assert.equal(complaintAboutFact('route-healer', { event: 'roster-changed' }), undefined);
-    assert.equal(complaintAboutFact('route-healer', { event: 'toString' }), undefined);
-    assert.equal(complaintAboutFact('give-up-timer', { event: 'media-changed', mcu: 'chat', flowing: true }), null);
-    assert.equal(
-      complaintAboutFact('give-up-timer', { event: 'media-changed', mcu: 'chat' })?.name,
-      'ArgumentException',
-    );
+  it('MCU-5 MSG-8 a verdict concerns the session of its MCU, in its dialog', () => {
+    const chat = { ...mcuSession.start(CONFERENCE, 'chat'), dialog: 2 };
+    const verdict = { event: 'failover-detected', level: 'mcu', phase: 'failed', mcu: 'chat' };
+    assert.deepEqual(mcuSessionHears(fact(verdict), chat), { input: 'verdict', verdict: fact(verdict) });
+    for (const other of [
+      { mcu: 'audio-video' },
+      { dialog: 1 },
+      { phase: 'cleared' },
+      { level: 'hop' },
+      { event: 'signal' },
+    ]) {
+      assert.equal(mcuSessionHears(fact({ ...verdict, ...other }), chat), null);
+    }
   });
 });

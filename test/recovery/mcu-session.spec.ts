@@ -317,6 +317,16 @@ describe('MCU session', () => {
       assert.deepEqual(mcu.give(late).messages, []);
     });
 
+    it('MSG-8 the answer to a text that was never sent, or was answered before, changes nothing', () => {
+      const mcu = withCall();
+      const common = { event: 'outcome', dialog: 1, purpose: 'operation', method: 'MESSAGE', elapsedMs: 4 } as const;
+      const answer = { ...common, requestId: 'send-1', outcome: { kind: 'ok', status: 200 } } as const;
+      assert.deepEqual(mcu.give(answer).messages, []);
+      mcu.give(operation('send-1', 'send', { text: 'hello' }));
+      assert.equal(only(mcu.give(answer).messages, 'operation-completed').length, 1);
+      assert.deepEqual(mcu.give(answer).messages, []);
+    });
+
     it('MSG-6 a thousand texts may wait for their answers, and one more is refused', () => {
       const mcu = withCall();
       mcu.state = { ...mcu.state, texts: Array.from({ length: 1_000 }, (_, number) => `send-${number}`) };

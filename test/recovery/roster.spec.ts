@@ -124,5 +124,10 @@ describe('roster', () => {
   it('MSG-6 has a limit', () => {
     const crowd = Array.from({ length: 20_001 }, (_, index) => user(`u${index}`));
     assert.equal(applyDocument(emptyRoster, document('full', 1, ...crowd)).kind, 'full-up');
+    const most = applied(emptyRoster, document('full', 1, ...crowd.slice(1))).roster;
+    assert.equal(most.total, 20_000);
+    assert.equal(applyDocument(most, document('partial', 2, user('one-more'))).kind, 'full-up');
+    const swap = document('partial', 2, user('one-more'), user('u1', { state: 'deleted' }));
+    assert.equal(applied(most, swap).roster.total, 20_000, 'who comes while another goes finds room');
   });
 });
