@@ -332,6 +332,15 @@ describe('the call of an MCU session', () => {
     assert.equal(only(unsupported.messages, 'operation-failed')[0].error.code, 'NotSupported');
   });
 
+  it('FE-7 a text is answered once, and one that was never sent not at all', () => {
+    const mcu = given(withCall(), operation('send-1', 'send', { text: 'hello' }));
+    const sent = (requestId: string) => {
+      const common = { event: 'outcome', dialog: 1, purpose: 'operation', method: 'MESSAGE', elapsedMs: 4 } as const;
+      return mcu.give({ ...common, requestId, outcome: { kind: 'ok', status: 200 } }).messages.length;
+    };
+    assert.deepEqual([sent('send-0'), sent('send-1'), sent('send-1')], [0, 1, 0]);
+  });
+
   it('Q-4 a deadline that comes too late sends nothing', () => {
     const mcu = given(bound('inactive'), operation('mute-1', 'mute'));
     assert.deepEqual(mcu.give({ input: 'deadline', deadline: 'mute-0' }).effects, []);
