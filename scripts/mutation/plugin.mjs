@@ -9,6 +9,7 @@ import { declareClassPlugin, declareValuePlugin, PluginKind } from '@stryker-mut
 import {
   DryRunStatus,
   determineHitLimitReached,
+  MutantRunStatus,
   TestStatus,
   toMutantRunResult,
 } from '@stryker-mutator/api/test-runner';
@@ -104,10 +105,6 @@ class MochaInProcess {
     return (
       determineHitLimitReached(this.stryker.hitCount, this.stryker.hitLimit) ?? { status: DryRunStatus.Complete, tests }
     );
-  }
-
-  async dispose() {
-    this.mocha?.dispose();
   }
 }
 
