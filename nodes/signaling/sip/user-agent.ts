@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../port';
 import { Authenticator, type Credentials, copyAuthorization } from './authentication';
-import { type Dialog, targetRefreshing } from './dialog';
+import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
 import {
@@ -151,18 +151,31 @@ export class UserAgent implements ExchangeHost {
 
   compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
-    const headers = [...(draft.headers ?? [])];
+    const session = sessionRefreshing.has(draft.method) ? dialog.session : null;
+    const headers = [...(draft.headers ?? []), ...(session?.proposal ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
     const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
     const routeSet = inDialog && draft.withoutRoute ? [] : dialog.routeSet;
-    const message = this.message(dialog, draft.method, dialog.nextSequence(), { headers, body, routeSet });
+    const message = this.message(dialog, draft.method, dialog.nextSequence(), {
+      headers,
+      body,
+      routeSet,
+      optionTags: session ? [...supported, 'timer'] : supported,
+    });
     this.authenticator?.authorize(message, body?.content, dialog.authorizations);
     return message;
   }
 
   again({ dialog, answered }: Exchange, response: IncomingResponseMessage): number | null {
-    if (response.statusCode !== 401 && response.statusCode !== 407) return null;
-    return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
+    switch (response.statusCode) {
+      case 401:
+      case 407:
+        return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
+      case 422:
+        return dialog.session?.raise(response.getHeader('min-se')) ? 0 : null;
+      default:
+        return null;
+    }
   }
 
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction {
@@ -221,7 +234,7 @@ export class UserAgent implements ExchangeHost {
     dialog: Dialog,
     method: string,
     cseq: number,
-    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[] },
+    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[]; optionTags?: string[] },
   ): OutgoingRequestMessage {
     const { OutgoingRequestMessage } = this.loaded();
     const body = parts.body && { contentDisposition: '', ...parts.body };
@@ -240,7 +253,7 @@ export class UserAgent implements ExchangeHost {
         routeSet: parts.routeSet,
         viaHost: this.address(),
         forceRport: true,
-        optionTags: supported,
+        optionTags: parts.optionTags ?? supported,
         userAgentString: userAgentName,
       },
       parts.headers,
@@ -318,8 +331,7 @@ export class UserAgent implements ExchangeHost {
     const usage = this.usages.get(request.callId);
     if (usage?.dialog.owns(request)) {
       if (!usage.dialog.inOrder(request)) return answer(500);
-      usage.dialog.learnFromRequest(request);
-      return usage.receive(request, answer);
+      return this.receiveInDialog(usage, request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
     if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
@@ -327,6 +339,18 @@ export class UserAgent implements ExchangeHost {
     }
     // Nobody calls a participant: calls are placed by us.
     answer(request.method === 'INVITE' ? 480 : 405);
+  }
+
+  private receiveInDialog(usage: Usage, request: IncomingRequestMessage, answer: Reply): void {
+    const { dialog } = usage;
+    const session = sessionRefreshing.has(request.method) ? dialog.session : null;
+    const tooShort = session?.refusalOf(termsOf(request));
+    if (tooShort) return answer(422, tooShort);
+    dialog.learnFromRequest(request);
+    usage.receive(request, (status, headers = [], body) => {
+      const terms = session && status < 300 ? session.accept(termsOf(request)) : [];
+      answer(status, [...headers, ...terms], body);
+    });
   }
 
   private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {

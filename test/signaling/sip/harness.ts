@@ -26,9 +26,10 @@ export class Endpoint {
     host: { port: number },
     readonly conference: string,
     options: Partial<SipOptions> = {},
+    clock: Clock = systemClock,
   ) {
     const uri = 'sip:alice@example.com';
-    this.port = new SipPort({ uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options }, systemClock);
+    this.port = new SipPort({ uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options }, clock);
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
