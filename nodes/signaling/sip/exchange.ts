@@ -7,7 +7,7 @@ import type { ClientTransaction, IncomingResponseMessage, OutgoingRequestMessage
 /** How a request ended, before anybody says what that means (see `outcome.ts`). */
 export type Answer =
   | { kind: 'response'; response: IncomingResponseMessage }
-  | { kind: 'unreachable'; cause: 'timeout' | 'transport' | 'malformed'; written: boolean; message: string };
+  | { kind: 'unreachable'; cause: 'timeout' | 'transport' | 'tls' | 'malformed'; written: boolean; message: string };
 
 /** Body of a message. */
 export interface Body {
@@ -30,13 +30,18 @@ export interface ExchangeHost {
   readonly clock: Clock;
   /** Calls back when requests can be sent. */
   whenReady(done: (error?: FlowError) => void): void;
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage;
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage;
   /** Sends a request in a client transaction, whose responses go to `Exchange.receive`. */
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction;
   cancel(invitation: OutgoingRequestMessage, dialog: Dialog): void;
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void;
   /** Ends a dialog that nobody waits for any more: ACK, then BYE (RFC 3261, 13.2.2.4). */
   hangUp(exchange: Exchange, response: IncomingResponseMessage): void;
+  /**
+   * The target has failed: by its answer (503), or because it could not be reached. Whether requests can go to another one
+   * from now on.
+   */
+  moveOn(failure: IncomingResponseMessage | string): boolean;
   /** Nobody waits for this exchange any more, though its transaction may live on. */
   settled(exchange: Exchange): void;
   /** The exchange and its transaction are over. */
@@ -45,12 +50,16 @@ export interface ExchangeHost {
 
 /** How long a cancelled INVITE is waited for (RFC 3261, 9.1: 64·T1), in ms. */
 const cancelledAfterMs = 32_000;
+/** What may go again to the next target: twice does no more than once, and nothing has been done by a target that failed. */
+const repeatable: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'OPTIONS']);
 
 /** Settles exactly once: with the final response, with the reason why none came, or at its time-out. */
 export class Exchange {
   transaction: ClientTransaction | null = null;
   private settled: ((answer: Answer) => void) | null;
   private cancelTimer: () => void;
+  private cancelLinger: () => void = () => {};
+  private sequence: number | null = null;
   private provisional = false;
   private givenUp = false;
 
@@ -87,17 +96,21 @@ export class Exchange {
       if (this.givenUp && this.transaction) this.host.cancel(this.transaction.request, this.dialog);
       return;
     }
+    if (status === 503 && this.repeatable && this.host.moveOn(response)) return this.repeat();
     if (invite && status < 300) this.accept(response);
     else {
       if (status < 300) this.dialog.learnFromAnswer(response, this.draft.withoutRoute ?? false);
       this.settle({ kind: 'response', response });
     }
     if (!invite || status >= 300) this.host.forget(this);
+    // In a dialog it is for recovery to say what follows; but the next request goes elsewhere.
+    if (status === 503) this.host.moveOn(response);
   }
 
   /** No answer can come. */
-  fail(cause: 'timeout' | 'transport', message: string, written = this.written): void {
+  fail(cause: 'timeout' | 'transport' | 'tls', message: string, written = this.written): void {
     this.host.forget(this);
+    if (cause === 'transport' && this.written && this.repeatable && this.host.moveOn(message)) return this.repeat();
     this.settle({ kind: 'unreachable', cause, written, message });
   }
 
@@ -116,9 +129,10 @@ export class Exchange {
 
   private begin(error?: FlowError): void {
     if (!this.settled) return;
-    if (error) return this.fail('transport', error.message, false);
+    if (error) return this.fail(error.reason, error.message, false);
     try {
-      this.transaction = this.host.start(this, this.host.compose(this.dialog, this.draft));
+      this.sequence ??= this.dialog.nextSequence();
+      this.transaction = this.host.start(this, this.host.compose(this.dialog, this.draft, this.sequence));
     } catch (failure) {
       this.host.forget(this);
       const message = failure instanceof Error ? failure.message : String(failure);
@@ -138,7 +152,7 @@ export class Exchange {
     this.givenUp = true;
     // A request that has had no response yet must not be cancelled: that waits for the first one (RFC 3261, 9.1).
     if (this.provisional) this.host.cancel(this.transaction.request, this.dialog);
-    this.cancelTimer = this.host.clock.after(cancelledAfterMs, () => this.host.forget(this));
+    this.cancelLinger = this.host.clock.after(cancelledAfterMs, () => this.host.forget(this));
   }
 
   private settle(answer: Answer): void {
@@ -150,9 +164,22 @@ export class Exchange {
     settled(answer);
   }
 
-  /** Called when the exchange is over: no timer of it is left. */
+  /** Whether the request may go again, to another target (RFC 3263, 4.3). */
+  private get repeatable(): boolean {
+    return this.settled !== null && this.dialog.remoteTag === undefined && repeatable.has(this.draft.method);
+  }
+
+  /** Goes again, as a new transaction of the same request; its time does not begin anew. */
+  private repeat(): void {
+    this.host.forget(this);
+    this.transaction = null;
+    this.provisional = false;
+    this.host.whenReady((error) => this.begin(error));
+  }
+
+  /** Called when the transaction is over. */
   dispose(): void {
-    this.cancelTimer();
+    this.cancelLinger();
     this.transaction?.dispose();
   }
 }
