@@ -140,7 +140,7 @@ export abstract class Peer {
 export class KamailioEdge extends Peer {
   constructor(
     private readonly focusPort: number,
-    private readonly variant?: 'POOL' | 'SIPRE',
+    private readonly variant?: 'POOL' | 'SIPRE' | 'AUTH',
   ) {
     super();
   }

@@ -4,6 +4,7 @@
  */
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import type { Clock, SignalingPort } from '../port';
+import type { Credentials } from './authentication';
 import { Call } from './call';
 import { Dialog } from './dialog';
 import type { Flow, FlowListener } from './flow';
@@ -20,6 +21,8 @@ export interface SipOptions extends NextHopOptions {
   /** Who we are, for instance `sip:alice@example.com`. */
   uri: string;
   displayName?: string;
+  /** For servers and proxies that ask (401, 407); without them such a refusal stands. */
+  credentials?: Credentials;
   /** How long a join may take, in ms; default 32,000 (RFC 3261: 64·T1). */
   joinTimeoutMs?: number;
   /** How operations are sent: not at all (plain SIP has no request for them), or as C3P in INFO. Default `none`. */
@@ -57,6 +60,7 @@ export class SipPort implements SignalingPort {
         },
         wanted: () => [...this.conferences.values()].some((conference) => conference.needsTransport),
       },
+      options.credentials,
       preloadedRoute(options),
     );
   }
