@@ -31,7 +31,13 @@ function poolEndpoint(config: NodeConfig): Endpoint {
   return new Endpoint(pool.port(poolIdentity), pool);
 }
 
-function sipEndpoint(config: NodeConfig): Endpoint {
+/** What Node-RED keeps apart from the flow, encrypted. */
+interface Secrets {
+  username: unknown;
+  password: unknown;
+}
+
+function sipEndpoint(config: NodeConfig, secrets: Partial<Secrets>): Endpoint {
   const host = textOf(config, 'host');
   const uri = textOf(config, 'uri');
   const port = numberOf(config, 'port', 5060);
@@ -40,6 +46,10 @@ function sipEndpoint(config: NodeConfig): Endpoint {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new RangeError(`port ${port}: a port is a whole number from 1 to 65535`);
   }
+  const username = typeof secrets.username === 'string' ? secrets.username.trim() : '';
+  const password = typeof secrets.password === 'string' ? secrets.password : '';
+  // Neither belongs between the quotes of a header, and no server knows such a name (RFC 3261, 25.1, quoted-string).
+  if (/[\p{Cc}"\\]/u.test(username)) throw new RangeError('the user name must not contain quotes or backslashes');
   const displayName = textOf(config, 'displayName');
   const options = {
     uri,
@@ -47,17 +57,21 @@ function sipEndpoint(config: NodeConfig): Endpoint {
     port,
     transport: 'tcp',
     commands: choiceOf(config, 'commands', ['none', 'cccp']),
+    ...(displayName ? { displayName } : {}),
+    ...(username ? { credentials: { username, password } } : {}),
   } as const;
-  return new Endpoint(new SipPort(displayName ? { ...options, displayName } : options, systemClock), null);
+  return new Endpoint(new SipPort(options, systemClock), null);
 }
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('conference-endpoint', function (this: Node & { endpoint?: Endpoint }, config: NodeDef) {
+  function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
     try {
       this.endpoint =
-        choiceOf(settings, 'system', ['pool', 'sip']) === 'pool' ? poolEndpoint(settings) : sipEndpoint(settings);
+        choiceOf(settings, 'system', ['pool', 'sip']) === 'pool'
+          ? poolEndpoint(settings)
+          : sipEndpoint(settings, this.credentials ?? {});
     } catch (error) {
       // Its users have a red status of their own; this is the one line that says why.
       this.error(`conference-endpoint: ${(error as Error).message}`);
@@ -66,5 +80,8 @@ export = (RED: NodeAPI): void => {
       const closed = this.endpoint ? this.endpoint.port.close() : Promise.resolve();
       closed.catch((error: Error) => this.error(error.message)).then(done);
     });
+  }
+  RED.nodes.registerType('conference-endpoint', conferenceEndpoint, {
+    credentials: { username: { type: 'text' }, password: { type: 'password' } },
   });
 };

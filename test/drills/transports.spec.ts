@@ -49,7 +49,7 @@ describe('drills', function () {
     skipWithoutPeers(this);
     [focus, sipp] = await Promise.all([new KamailioFocus().start(), new SippFocus('udp').start()]);
     const edge = (variant?: EdgeVariant): Promise<KamailioEdge> =>
-      new KamailioEdge(focus.port, variant ? { variant } : {}).start();
+      new KamailioEdge(focus.port, { variants: variant ? [variant] : [] }).start();
     const [plain, sipre, beforeSipp] = await Promise.all([edge(), edge('SIPRE'), new KamailioEdge(sipp.port).start()]);
     edges = { plain, sipre, sipp: beforeSipp };
   });

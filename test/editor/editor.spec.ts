@@ -378,10 +378,17 @@ describe('editor', function () {
     await dialog.fill('uri', 'sip:me@example.com');
     await dialog.fill('host', 'sip.example.com');
     await dialog.fill('port', '5070');
+    await dialog.fill('username', 'me');
+    await dialog.fill('password', 'secret');
     await editor.screenshot('conference-endpoint-sip', dialog.tray);
     await dialog.done();
     const { valid, validationErrors } = await editor.node('conference-endpoint');
     assert.ok(valid, String(validationErrors));
+    const exported = await editor.evaluate(
+      "JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node('conference-endpoint')]))",
+    );
+    assert.match(String(exported), /sip\.example\.com/);
+    assert.ok(!String(exported).includes('secret'), 'the password is no part of an exported flow');
   });
 
   it('shows the figures of a preset of the detector, and starts "custom" from them', async () => {

@@ -171,14 +171,14 @@ abstract class KamailioPeer extends Peer {
 
 /**
  * How an edge differs from a plain one. POOL: it records `edge.pool.test`, the name that it shares with its siblings.
- * SIPRE: a route that it has forgotten is answered 430 (MS-SIPRE, 3.7). AUTH_401 and AUTH_407: it asks for the
- * credentials of `node-red`, whose password is `right`.
+ * SIPRE: a route that it has forgotten is answered 430 (MS-SIPRE, 3.7). AUTH_407 and AUTH_401: it asks for the
+ * credentials of `alice`, whose password is `secret`, as a proxy and as a server.
  */
 export type EdgeVariant = 'POOL' | 'SIPRE' | 'AUTH_401' | 'AUTH_407';
 
 /** What an edge may be given. */
 export interface EdgeOptions {
-  variant?: EdgeVariant;
+  variants?: EdgeVariant[];
   /** With it the edge speaks TLS and secure WebSocket, on `tlsPort`. Paths of PEM files. */
   tls?: { certificate: string; key: string };
   /** An edge to stand beside: on the same ports of another address, as siblings in a pool do. */
@@ -212,7 +212,7 @@ export class KamailioEdge extends KamailioPeer {
   }
 
   protected override async command(): Promise<{ file: string; arguments: string[] }> {
-    const { variant, tls } = this.options;
+    const { variants = [], tls } = this.options;
     if (this.tlsPort === 0) this.tlsPort = await freePort();
     const values = {
       EDGE_HOST: this.host,
@@ -222,7 +222,7 @@ export class KamailioEdge extends KamailioPeer {
       CERTIFICATE: tls?.certificate ?? '',
       PRIVATE_KEY: tls?.key ?? '',
     };
-    return this.kamailio('kamailio-edge.cfg', values, [...(variant ? [variant] : []), ...(tls ? ['TLS'] : [])]);
+    return this.kamailio('kamailio-edge.cfg', values, [...variants, ...(tls ? ['TLS'] : [])]);
   }
 }
 

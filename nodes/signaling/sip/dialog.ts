@@ -2,6 +2,7 @@
  * Our record of a dialog (RFC 3261, 12). It is ours and not the library's, because recovery does to it what RFC 3261 does
  * not foresee: it outlives 408 and 503, and its route set may be replaced (MS-SIPRE, 3.7).
  */
+import type { Authorizations } from './authentication';
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 
 /** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
@@ -18,6 +19,8 @@ export class Dialog {
   routeSet: string[] = [];
   /** A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one. */
   routeStale = false;
+  /** What servers and proxies on its way were told of our credentials. */
+  readonly authorizations: Authorizations = new Map();
   private localSequence = 0;
   private remoteSequence = -1;
 
@@ -32,7 +35,12 @@ export class Dialog {
   /** The same call, as another one made of it who answered too (RFC 3261, 13.2.2.4), or who answered too late. */
   branchOff(): Dialog {
     const other = new Dialog(this.remoteUri, this.displayName);
-    return Object.assign(other, { callId: this.callId, localTag: this.localTag, localSequence: this.localSequence });
+    return Object.assign(other, {
+      callId: this.callId,
+      localTag: this.localTag,
+      localSequence: this.localSequence,
+      authorizations: this.authorizations,
+    });
   }
 
   /** CSeq number of the next request. */

@@ -1,4 +1,7 @@
-/** One request of ours and its one answer: a client transaction of the library (RFC 3261, 17.1) with our own patience. */
+/**
+ * One request of ours and its one answer, with our own patience: a client transaction of the library (RFC 3261, 17.1), or
+ * several where the answer only says how or when to ask again.
+ */
 import type { Clock } from '../port';
 import type { Dialog } from './dialog';
 import type { FlowError } from './flow';
@@ -33,13 +36,15 @@ export interface ExchangeHost {
   compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage;
   /** Sends a request in a client transaction, whose responses go to `Exchange.receive`. */
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction;
+  /** Whether a refused request is to be sent again, and when: the delay in ms, or null where the refusal stands. */
+  again(exchange: Exchange, response: IncomingResponseMessage): number | null;
   cancel(invitation: OutgoingRequestMessage, dialog: Dialog): void;
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void;
   /** Ends a dialog that nobody waits for any more: ACK, then BYE (RFC 3261, 13.2.2.4). */
   hangUp(exchange: Exchange, response: IncomingResponseMessage): void;
   /** Nobody waits for this exchange any more, though its transaction may live on. */
   settled(exchange: Exchange): void;
-  /** The exchange and its transaction are over. */
+  /** The exchange's transaction is over. */
   forget(exchange: Exchange): void;
 }
 
@@ -49,8 +54,13 @@ const cancelledAfterMs = 32_000;
 /** Settles exactly once: with the final response, with the reason why none came, or at its time-out. */
 export class Exchange {
   transaction: ClientTransaction | null = null;
+  /** Challenges answered, by who asked. */
+  readonly answered = new Map<string, number>();
+  /** The request went to the connection; before that nothing can have happened. */
+  written = false;
   private settled: ((answer: Answer) => void) | null;
   private cancelTimer: () => void;
+  private cancelRepetition: () => void = () => {};
   private provisional = false;
   private givenUp = false;
 
@@ -64,11 +74,6 @@ export class Exchange {
     this.settled = settled;
     this.cancelTimer = host.clock.after(timeoutMs, () => this.expire(timeoutMs));
     host.whenReady((error) => this.begin(error));
-  }
-
-  /** The request went to the connection; before that nothing can have happened. */
-  get written(): boolean {
-    return this.transaction !== null;
   }
 
   /** Nobody wants the answer any more. An INVITE is cancelled, or hung up on if it succeeds all the same. */
@@ -87,17 +92,19 @@ export class Exchange {
       if (this.givenUp && this.transaction) this.host.cancel(this.transaction.request, this.dialog);
       return;
     }
+    const again = status >= 300 && this.settled ? this.host.again(this, response) : null;
+    if (again !== null) return this.repeat(again);
     if (invite && status < 300) this.accept(response);
     else {
       if (status < 300) this.dialog.learnFromAnswer(response, this.draft.withoutRoute ?? false);
       this.settle({ kind: 'response', response });
     }
-    if (!invite || status >= 300) this.host.forget(this);
+    if (!invite || status >= 300) this.end();
   }
 
   /** No answer can come. */
   fail(cause: 'timeout' | 'transport', message: string, written = this.written): void {
-    this.host.forget(this);
+    this.end();
     this.settle({ kind: 'unreachable', cause, written, message });
   }
 
@@ -119,11 +126,20 @@ export class Exchange {
     if (error) return this.fail('transport', error.message, false);
     try {
       this.transaction = this.host.start(this, this.host.compose(this.dialog, this.draft));
+      this.written = true;
     } catch (failure) {
-      this.host.forget(this);
+      this.end();
       const message = failure instanceof Error ? failure.message : String(failure);
       this.settle({ kind: 'unreachable', cause: 'malformed', written: false, message });
     }
+  }
+
+  /** The same request in a new transaction, with the next CSeq (RFC 3261, 8.1.3.5). */
+  private repeat(delayMs: number): void {
+    this.host.forget(this);
+    this.transaction = null;
+    this.provisional = false;
+    this.cancelRepetition = this.host.clock.after(delayMs, () => this.host.whenReady((error) => this.begin(error)));
   }
 
   private expire(timeoutMs: number): void {
@@ -134,11 +150,11 @@ export class Exchange {
 
   private giveUp(): void {
     this.cancelTimer();
-    if (this.draft.method !== 'INVITE' || !this.transaction) return this.host.forget(this);
+    if (this.draft.method !== 'INVITE' || !this.transaction) return this.end();
     this.givenUp = true;
     // A request that has had no response yet must not be cancelled: that waits for the first one (RFC 3261, 9.1).
     if (this.provisional) this.host.cancel(this.transaction.request, this.dialog);
-    this.cancelTimer = this.host.clock.after(cancelledAfterMs, () => this.host.forget(this));
+    this.cancelTimer = this.host.clock.after(cancelledAfterMs, () => this.end());
   }
 
   private settle(answer: Answer): void {
@@ -150,9 +166,10 @@ export class Exchange {
     settled(answer);
   }
 
-  /** Called when the exchange is over: no timer of it is left. */
-  dispose(): void {
+  /** It is over: neither timer nor transaction of it is left. */
+  end(): void {
     this.cancelTimer();
-    this.transaction?.dispose();
+    this.cancelRepetition();
+    this.host.forget(this);
   }
 }

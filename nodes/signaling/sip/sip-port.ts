@@ -4,6 +4,7 @@
  */
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import type { Clock, SignalingPort } from '../port';
+import type { Credentials } from './authentication';
 import { Call } from './call';
 import { Dialog } from './dialog';
 import { TcpFlow } from './flow';
@@ -19,6 +20,8 @@ export interface SipOptions {
   /** Who we are, for instance `sip:alice@example.com`. */
   uri: string;
   displayName?: string;
+  /** For servers and proxies that ask (401, 407); without them such a refusal stands. */
+  credentials?: Credentials;
   /** Next hop of everything that is sent, the conferencing system itself or a proxy before it. */
   host: string;
   /** Default 5060. */
@@ -61,6 +64,7 @@ export class SipPort implements SignalingPort {
         },
         wanted: () => [...this.conferences.values()].some((conference) => conference.needsTransport),
       },
+      options.credentials,
     );
   }
 

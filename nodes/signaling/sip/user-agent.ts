@@ -4,6 +4,7 @@
  * Request-URI with 404 before anybody else sees them.
  */
 import type { Clock } from '../port';
+import { Authenticator, type Credentials, copyAuthorization } from './authentication';
 import { type Dialog, targetRefreshing } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
@@ -55,6 +56,7 @@ export class UserAgent implements ExchangeHost {
   private library: SipLibrary | null = null;
   private loggers: LoggerFactory | null = null;
   private readonly transport: Transport;
+  private authenticator: Authenticator | null = null;
   private readonly uris = new Map<string, URI>();
   private readonly usages = new Map<string, Usage>();
   /** Exchanges whose answer somebody waits for. */
@@ -71,6 +73,7 @@ export class UserAgent implements ExchangeHost {
     makeFlow: (listener: FlowListener) => Flow,
     readonly clock: Clock,
     private readonly listener: UserAgentListener,
+    private readonly credentials: Credentials | null = null,
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -138,6 +141,7 @@ export class UserAgent implements ExchangeHost {
     loadSipLibrary().then(
       (library) => {
         this.loggers ??= quietLoggers(library);
+        if (this.credentials) this.authenticator = new Authenticator(library, this.loggers, this.credentials);
         this.library = library;
         whenLoaded();
       },
@@ -149,11 +153,16 @@ export class UserAgent implements ExchangeHost {
     const inDialog = dialog.remoteTag !== undefined;
     const headers = [...(draft.headers ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
-    return this.message(dialog, draft.method, dialog.nextSequence(), {
-      headers,
-      body: typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body,
-      routeSet: inDialog && draft.withoutRoute ? [] : dialog.routeSet,
-    });
+    const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
+    const routeSet = inDialog && draft.withoutRoute ? [] : dialog.routeSet;
+    const message = this.message(dialog, draft.method, dialog.nextSequence(), { headers, body, routeSet });
+    this.authenticator?.authorize(message, body?.content, dialog.authorizations);
+    return message;
+  }
+
+  again({ dialog, answered }: Exchange, response: IncomingResponseMessage): number | null {
+    if (response.statusCode !== 401 && response.statusCode !== 407) return null;
+    return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
   }
 
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction {
@@ -165,7 +174,7 @@ export class UserAgent implements ExchangeHost {
       onRequestTimeout: () => exchange.fail('timeout', `no answer to ${message.method} within 32 s (RFC 3261, 17.1)`),
       onTransportError: (error) => exchange.fail('transport', error.message),
       onStateChange: (state) => {
-        if (state === TransactionState.Terminated) this.forget(exchange);
+        if (state === TransactionState.Terminated && exchange.transaction === transaction) exchange.end();
       },
     });
     this.transactions.set(transaction.id + message.method, exchange);
@@ -182,7 +191,9 @@ export class UserAgent implements ExchangeHost {
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void {
     const { transaction } = exchange;
     if (!(transaction instanceof this.loaded().InviteClientTransaction)) return;
-    transaction.ackResponse(this.message(dialog, 'ACK', response.cseq, { routeSet: dialog.routeSet }));
+    const ack = this.message(dialog, 'ACK', response.cseq, { routeSet: dialog.routeSet });
+    copyAuthorization(transaction.request, ack);
+    transaction.ackResponse(ack);
   }
 
   hangUp(exchange: Exchange, response: IncomingResponseMessage): void {
@@ -199,8 +210,9 @@ export class UserAgent implements ExchangeHost {
 
   forget(exchange: Exchange): void {
     const { transaction } = exchange;
-    if (transaction) this.transactions.delete(transaction.id + transaction.request.method);
-    exchange.dispose();
+    if (!transaction) return;
+    this.transactions.delete(transaction.id + transaction.request.method);
+    transaction.dispose();
   }
 
   // -------------------------------------------------------------------------------------------------------- inside
