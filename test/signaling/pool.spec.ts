@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../nodes/recovery/messages';
 import { applyDocument, emptyRoster, type Participants } from '../../nodes/recovery/roster';
-import type { Outcome, SignalingEvent } from '../../nodes/recovery/signaling';
+import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import { Agenda } from '../../nodes/signaling/pool/agenda';
 import { Pool, type PoolFault, type PoolOptions, poolDefaults, poolLimits } from '../../nodes/signaling/pool/pool';
 import { seeded } from '../../nodes/signaling/pool/random';
