@@ -21,6 +21,7 @@ import {
   token,
   type URI,
 } from './library';
+import { retryAfterIn } from './outcome';
 import { FlowTransport } from './transport';
 
 /** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
@@ -79,6 +80,8 @@ export class UserAgent implements ExchangeHost {
     readonly clock: Clock,
     private readonly listener: UserAgentListener,
     private readonly credentials: Credentials | null = null,
+    /** Values of Route for requests outside of a dialog. */
+    private readonly preloadedRoute: readonly string[] = [],
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -154,13 +157,14 @@ export class UserAgent implements ExchangeHost {
     );
   }
 
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
     const headers = [...(draft.headers ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
     const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
-    const routeSet = inDialog && draft.withoutRoute ? [] : dialog.routeSet;
-    const message = this.message(dialog, draft.method, dialog.nextSequence(), { headers, body, routeSet });
+    const learned = draft.withoutRoute ? [] : dialog.routeSet;
+    const routeSet = inDialog ? learned : [...this.preloadedRoute];
+    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet });
     this.authenticator?.authorize(message, body?.content, dialog.authorizations);
     return message;
   }
@@ -206,6 +210,12 @@ export class UserAgent implements ExchangeHost {
     unwanted.learnFromAnswer(response, false);
     this.acknowledge(exchange, response, unwanted);
     this.send(unwanted, { method: 'BYE' }, farewellMs * 4, () => {});
+  }
+
+  moveOn(failure: IncomingResponseMessage | string): boolean {
+    if (typeof failure === 'string') return this.flow.moveOn(failure);
+    const message = `it answered ${failure.statusCode} ${failure.reasonPhrase}`;
+    return this.flow.moveOn(message, retryAfterIn(failure.getHeader('retry-after') ?? ''));
   }
 
   settled(exchange: Exchange): void {
@@ -261,7 +271,8 @@ export class UserAgent implements ExchangeHost {
   /** Our Contact: the end of the flow that is up now. */
   private contact(): string {
     const user = /^sips?:([^@;?]+)@/i.exec(this.uri)?.[1];
-    const transport = this.flow.protocol.toLowerCase();
+    // In a URI both kinds of WebSocket have one name (RFC 7118, 5.2).
+    const transport = this.flow.protocol.toLowerCase().replace('wss', 'ws');
     return `Contact: <sip:${user === undefined ? '' : `${user}@`}${this.address()};transport=${transport}>`;
   }
 
