@@ -8,6 +8,7 @@ import { Authenticator, type Credentials, copyAuthorization } from './authentica
 import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
+import { faultOf, isBearable } from './inspection';
 import {
   type ClientTransaction,
   type IncomingRequestMessage,
@@ -20,13 +21,20 @@ import {
   token,
   type URI,
 } from './library';
+import { retryAfterIn } from './outcome';
 import { FlowTransport } from './transport';
 
 /** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
 const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, MESSAGE';
 /** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
 const supported = ['ms-dialog-route-set-update'];
+/** What others may require of us. Session timers are offered where there is a session. */
+const understood = [...supported, 'timer'];
 const userAgentName = 'conference-recovery';
+/** Methods that make sense only in a dialog. */
+const withinDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE', 'UPDATE', 'INFO', 'PRACK', 'NOTIFY', 'BENOTIFY']);
+/** Methods that others may be asked for; any other one is unknown to us (RFC 3261, 21.4.6 and 21.5.2). */
+const outsideDialogs: ReadonlySet<string> = new Set(['MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE']);
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
 /** For how long `close` goes on to write and read them: each takes about 1 ms, and there may be thousands. */
@@ -74,6 +82,8 @@ export class UserAgent implements ExchangeHost {
     readonly clock: Clock,
     private readonly listener: UserAgentListener,
     private readonly credentials: Credentials | null = null,
+    /** Values of Route for requests outside of a dialog. */
+    private readonly preloadedRoute: readonly string[] = [],
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -149,19 +159,16 @@ export class UserAgent implements ExchangeHost {
     );
   }
 
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
     const session = sessionRefreshing.has(draft.method) ? dialog.session : null;
     const headers = [...(draft.headers ?? []), ...(session?.proposal ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
     const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
-    const routeSet = inDialog && draft.withoutRoute ? [] : dialog.routeSet;
-    const message = this.message(dialog, draft.method, dialog.nextSequence(), {
-      headers,
-      body,
-      routeSet,
-      optionTags: session ? [...supported, 'timer'] : supported,
-    });
+    const learned = draft.withoutRoute ? [] : dialog.routeSet;
+    const routeSet = inDialog ? learned : [...this.preloadedRoute];
+    const optionTags = session ? understood : supported;
+    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet, optionTags });
     this.authenticator?.authorize(message, body?.content, dialog.authorizations);
     return message;
   }
@@ -214,6 +221,12 @@ export class UserAgent implements ExchangeHost {
     unwanted.learnFromAnswer(response, false);
     this.acknowledge(exchange, response, unwanted);
     this.send(unwanted, { method: 'BYE' }, farewellMs * 4, () => {});
+  }
+
+  moveOn(failure: IncomingResponseMessage | string): boolean {
+    if (typeof failure === 'string') return this.flow.moveOn(failure);
+    const message = `it answered ${failure.statusCode} ${failure.reasonPhrase}`;
+    return this.flow.moveOn(message, retryAfterIn(failure.getHeader('retry-after') ?? ''));
   }
 
   settled(exchange: Exchange): void {
@@ -269,7 +282,8 @@ export class UserAgent implements ExchangeHost {
   /** Our Contact: the end of the flow that is up now. */
   private contact(): string {
     const user = /^sips?:([^@;?]+)@/i.exec(this.uri)?.[1];
-    const transport = this.flow.protocol.toLowerCase();
+    // In a URI both kinds of WebSocket have one name (RFC 7118, 5.2).
+    const transport = this.flow.protocol.toLowerCase().replace('wss', 'ws');
     return `Contact: <sip:${user === undefined ? '' : `${user}@`}${this.address()};transport=${transport}>`;
   }
 
@@ -307,6 +321,7 @@ export class UserAgent implements ExchangeHost {
   }
 
   private parse(text: string): IncomingRequestMessage | IncomingResponseMessage | undefined {
+    if (!isBearable(text)) return undefined;
     const message = this.loaded().Parser.parseMessage(text, (this.loggers as LoggerFactory).getLogger('parser'));
     const complete =
       message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
@@ -326,6 +341,8 @@ export class UserAgent implements ExchangeHost {
     // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
     const silent: Reply = () => {};
     const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
+    const fault = faultOf(request, understood);
+    if (fault) return answer(fault.status, fault.headers);
     // What could be cancelled has been answered by then (RFC 3261, 9.2).
     if (request.method === 'CANCEL') return answer(481);
     const usage = this.usages.get(request.callId);
@@ -334,11 +351,10 @@ export class UserAgent implements ExchangeHost {
       return this.receiveInDialog(usage, request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
-    if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
-      return answer(481);
-    }
+    if (request.toTag || withinDialogs.has(request.method)) return answer(481);
     // Nobody calls a participant: calls are placed by us.
-    answer(request.method === 'INVITE' ? 480 : 405);
+    if (request.method === 'INVITE') return answer(480);
+    answer(outsideDialogs.has(request.method) ? 405 : 501);
   }
 
   private receiveInDialog(usage: Usage, request: IncomingRequestMessage, answer: Reply): void {
