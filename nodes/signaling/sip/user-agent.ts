@@ -8,6 +8,7 @@ import { Authenticator, type Credentials, copyAuthorization } from './authentica
 import { type Dialog, targetRefreshing } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
+import { faultOf, isBearable } from './inspection';
 import {
   type ClientTransaction,
   type IncomingRequestMessage,
@@ -28,6 +29,10 @@ const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, M
 /** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
 const supported = ['ms-dialog-route-set-update'];
 const userAgentName = 'conference-recovery';
+/** Methods that make sense only in a dialog. */
+const withinDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE', 'UPDATE', 'INFO', 'PRACK', 'NOTIFY', 'BENOTIFY']);
+/** Methods that others may be asked for; any other one is unknown to us (RFC 3261, 21.4.6 and 21.5.2). */
+const outsideDialogs: ReadonlySet<string> = new Set(['MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE']);
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
 /** For how long `close` goes on to write and read them: each takes about 1 ms, and there may be thousands. */
@@ -305,6 +310,7 @@ export class UserAgent implements ExchangeHost {
   }
 
   private parse(text: string): IncomingRequestMessage | IncomingResponseMessage | undefined {
+    if (!isBearable(text)) return undefined;
     const message = this.loaded().Parser.parseMessage(text, (this.loggers as LoggerFactory).getLogger('parser'));
     const complete =
       message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
@@ -324,6 +330,8 @@ export class UserAgent implements ExchangeHost {
     // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
     const silent: Reply = () => {};
     const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
+    const fault = faultOf(request, supported);
+    if (fault) return answer(fault.status, fault.headers);
     // What could be cancelled has been answered by then (RFC 3261, 9.2).
     if (request.method === 'CANCEL') return answer(481);
     const usage = this.usages.get(request.callId);
@@ -333,11 +341,10 @@ export class UserAgent implements ExchangeHost {
       return usage.receive(request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
-    if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
-      return answer(481);
-    }
+    if (request.toTag || withinDialogs.has(request.method)) return answer(481);
     // Nobody calls a participant: calls are placed by us.
-    answer(request.method === 'INVITE' ? 480 : 405);
+    if (request.method === 'INVITE') return answer(480);
+    answer(outsideDialogs.has(request.method) ? 405 : 501);
   }
 
   private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {
