@@ -22,6 +22,14 @@ export async function until(holds: () => boolean, withinMs = 3000): Promise<void
   }
 }
 
+/** The system clock, so many times as fast. */
+export function hurried(times: number): Clock {
+  return {
+    now: () => times * Date.now(),
+    after: (delayMs, run) => systemClock.after(delayMs / times, run),
+  };
+}
+
 type EventOf<Name extends SignalingEvent['event']> = Extract<SignalingEvent, { event: Name }>;
 type RequestEffect = Extract<SignalingEffect, { effect: 'request' }>;
 
@@ -32,12 +40,15 @@ export class Endpoint {
   private requests = 0;
 
   constructor(
-    host: { port: number },
+    /** A server on the loopback interface; null where the options say where to go. */
+    host: { port: number } | null,
     readonly conference: string,
     options: Partial<SipOptions> = {},
+    clock = systemClock,
   ) {
     const uri = 'sip:alice@example.com';
-    this.port = new SipPort({ uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options }, systemClock);
+    const there = host ? { host: '127.0.0.1', port: host.port } : {};
+    this.port = new SipPort({ uri, ...there, transport: 'tcp', ...options }, clock);
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
