@@ -59,7 +59,7 @@ describe('the next server of a name (RFC 3263, 4.3)', function () {
   /** In a hurry, so that silence does not take its time. */
   const endpoint = (options: Partial<SipOptions> = {}): Endpoint => {
     const more = { host: 'example.com', dnsServers: [dns.address], joinTimeoutMs: 30_000, ...options };
-    const created = new Endpoint(null, 'sip:room@example.com', more, hurried(10));
+    const created = new Endpoint(null, 'sip:room@example.com', more, hurried(10), hurried(10));
     endpoints.push(created);
     return created;
   };

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/signaling';
 import type { Clock } from '../../../nodes/signaling/port';
+import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
 
 export const systemClock: Clock = {
@@ -44,11 +45,14 @@ export class Endpoint {
     host: { port: number } | null,
     readonly conference: string,
     options: Partial<SipOptions> = {},
-    clock = systemClock,
+    clock: Clock = systemClock,
+    /** Sockets live in real time, whatever the clock of the dialogs says; or as much faster as a test says. */
+    flowClock: Clock = systemClock,
   ) {
     const uri = 'sip:alice@example.com';
     const there = host ? { host: '127.0.0.1', port: host.port } : {};
-    this.port = new SipPort({ uri, ...there, transport: 'tcp', ...options }, clock);
+    const complete = { uri, ...there, transport: 'tcp', ...options } as const;
+    this.port = new SipPort(complete, clock, (_, listener) => flowsTo(complete)(flowClock, listener));
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
