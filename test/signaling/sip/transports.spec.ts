@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TransportName } from '../../../nodes/signaling/sip/targets';
 import { CertificateAuthority } from '../../support/certificates';
 import { KamailioEdge, KamailioFocus, peersTimeoutMs, SippFocus, skipWithoutPeers } from '../../support/peers';
-import { Endpoint, hurried } from './harness';
+import { Endpoint, hurried, systemClock } from './harness';
 
 const transports: readonly TransportName[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
 
@@ -34,15 +34,11 @@ describe('SIP over each transport, with real peers', function () {
     authority.dispose();
   });
 
-  const through = (transport: TransportName, flowClock?: Parameters<typeof hurried>[0]): Endpoint => {
+  /** `times`: so much faster than real the time of the flow passes. */
+  const through = (transport: TransportName, times = 1): Endpoint => {
     const port = transport === 'tls' || transport === 'wss' ? edge.tlsPort : edge.port;
-    const clocks = flowClock === undefined ? [] : ([undefined, hurried(flowClock)] as const);
-    const created = new Endpoint(
-      { port },
-      `sip:room${rooms}@127.0.0.1:${focus.port}`,
-      { transport, caFile },
-      ...clocks,
-    );
+    const conference = `sip:room${rooms}@127.0.0.1:${focus.port}`;
+    const created = new Endpoint({ port }, conference, { transport, caFile }, systemClock, hurried(times));
     endpoints.push(created);
     return created;
   };
@@ -67,7 +63,6 @@ describe('SIP over each transport, with real peers', function () {
   for (const transport of transports.filter((each) => each !== 'udp')) {
     it(`${transport.toUpperCase()}: the hop hangs, is found out by its silence, and is healed when it goes on`, async () => {
       rooms += 1;
-      // A tenth of the time, for the flow alone.
       const alice = through(transport, 10);
       await alice.join();
       edge.hang();
