@@ -31,6 +31,25 @@ export function loadSipLibrary(): Promise<SipLibrary> {
   return loading;
 }
 
+/** A logger factory that says nothing: what matters leaves as events. */
+export function quietLoggers(library: SipLibrary): LoggerFactory {
+  const loggers = new library.LoggerFactory();
+  loggers.builtinEnabled = false;
+  return loggers;
+}
+
+/** Reads a message; undefined when it lacks what every message has (RFC 3261, 8.1.1). The parser throws at some others. */
+export function parseMessage(
+  library: SipLibrary,
+  loggers: LoggerFactory,
+  text: string,
+): IncomingRequestMessage | IncomingResponseMessage | undefined {
+  const message = library.Parser.parseMessage(text, loggers.getLogger('parser'));
+  const complete =
+    message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
+  return complete ? message : undefined;
+}
+
 /** A globally unique token: for Call-IDs, tags and branches (RFC 3261, 19.3). */
 export function token(): string {
   return randomBytes(12).toString('hex');
