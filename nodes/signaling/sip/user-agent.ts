@@ -8,6 +8,7 @@ import { Authenticator, type Credentials, copyAuthorization } from './authentica
 import { type Dialog, targetRefreshing } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
+import { faultOf } from './inspection';
 import {
   type ClientTransaction,
   type IncomingRequestMessage,
@@ -22,6 +23,7 @@ import {
   token,
   type URI,
 } from './library';
+import { retryAfterIn } from './outcome';
 import { FlowTransport } from './transport';
 
 /** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
@@ -29,6 +31,10 @@ const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, M
 /** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
 const supported = ['ms-dialog-route-set-update'];
 const userAgentName = 'conference-recovery';
+/** Methods that make sense only in a dialog. */
+const withinDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE', 'UPDATE', 'INFO', 'PRACK', 'NOTIFY', 'BENOTIFY']);
+/** Methods that others may be asked for; any other one is unknown to us (RFC 3261, 21.4.6 and 21.5.2). */
+const outsideDialogs: ReadonlySet<string> = new Set(['MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE']);
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
 /** For how long `close` goes on to write and read them: each takes about 1 ms, and there may be thousands. */
@@ -76,6 +82,8 @@ export class UserAgent implements ExchangeHost {
     readonly clock: Clock,
     private readonly listener: UserAgentListener,
     private readonly credentials: Credentials | null = null,
+    /** Values of Route for requests outside of a dialog. */
+    private readonly preloadedRoute: readonly string[] = [],
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -151,13 +159,14 @@ export class UserAgent implements ExchangeHost {
     );
   }
 
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
     const headers = [...(draft.headers ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
     const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
-    const routeSet = inDialog && draft.withoutRoute ? [] : dialog.routeSet;
-    const message = this.message(dialog, draft.method, dialog.nextSequence(), { headers, body, routeSet });
+    const learned = draft.withoutRoute ? [] : dialog.routeSet;
+    const routeSet = inDialog ? learned : [...this.preloadedRoute];
+    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet });
     this.authenticator?.authorize(message, body?.content, dialog.authorizations);
     return message;
   }
@@ -203,6 +212,12 @@ export class UserAgent implements ExchangeHost {
     unwanted.learnFromAnswer(response, false);
     this.acknowledge(exchange, response, unwanted);
     this.send(unwanted, { method: 'BYE' }, farewellMs * 4, () => {});
+  }
+
+  moveOn(failure: IncomingResponseMessage | string): boolean {
+    if (typeof failure === 'string') return this.flow.moveOn(failure);
+    const message = `it answered ${failure.statusCode} ${failure.reasonPhrase}`;
+    return this.flow.moveOn(message, retryAfterIn(failure.getHeader('retry-after') ?? ''));
   }
 
   settled(exchange: Exchange): void {
@@ -258,7 +273,8 @@ export class UserAgent implements ExchangeHost {
   /** Our Contact: the end of the flow that is up now. */
   private contact(): string {
     const user = /^sips?:([^@;?]+)@/i.exec(this.uri)?.[1];
-    const transport = this.flow.protocol.toLowerCase();
+    // In a URI both kinds of WebSocket have one name (RFC 7118, 5.2).
+    const transport = this.flow.protocol.toLowerCase().replace('wss', 'ws');
     return `Contact: <sip:${user === undefined ? '' : `${user}@`}${this.address()};transport=${transport}>`;
   }
 
@@ -308,6 +324,8 @@ export class UserAgent implements ExchangeHost {
     // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
     const silent: Reply = () => {};
     const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
+    const fault = faultOf(request, supported);
+    if (fault) return answer(fault.status, fault.headers);
     // What could be cancelled has been answered by then (RFC 3261, 9.2).
     if (request.method === 'CANCEL') return answer(481);
     const usage = this.usages.get(request.callId);
@@ -317,11 +335,10 @@ export class UserAgent implements ExchangeHost {
       return usage.receive(request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
-    if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
-      return answer(481);
-    }
+    if (request.toTag || withinDialogs.has(request.method)) return answer(481);
     // Nobody calls a participant: calls are placed by us.
-    answer(request.method === 'INVITE' ? 480 : 405);
+    if (request.method === 'INVITE') return answer(480);
+    answer(outsideDialogs.has(request.method) ? 405 : 501);
   }
 
   private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {

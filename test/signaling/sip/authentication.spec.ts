@@ -167,7 +167,7 @@ describe('digest authentication, with Kamailio as a proxy that asks twice', func
   before(async function () {
     skipWithoutPeers(this);
     focus = await new KamailioFocus().start();
-    edge = await new KamailioEdge(focus.port, 'AUTH').start();
+    edge = await new KamailioEdge(focus.port, { variants: ['AUTH_407', 'AUTH_401'] }).start();
   });
 
   afterEach(() => alice?.port.close());

@@ -13,6 +13,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** Waits until something holds. */
+export async function until(holds: () => boolean, withinMs = 3000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `not within ${withinMs} ms: ${holds}`);
+    await delay(5);
+  }
+}
+
 type EventOf<Name extends SignalingEvent['event']> = Extract<SignalingEvent, { event: Name }>;
 type RequestEffect = Extract<SignalingEffect, { effect: 'request' }>;
 

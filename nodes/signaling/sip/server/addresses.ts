@@ -21,6 +21,15 @@ export class Addresses {
     private readonly domain: string,
   ) {}
 
+  /** Where the server is, as in Via. */
+  get authority(): string {
+    return `${this.server.host}:${this.server.port}`;
+  }
+
+  get host(): string {
+    return this.server.host;
+  }
+
   /** What a Request-URI stands for; undefined without a user part. */
   read(uri: URI): Addressed | undefined {
     const { user, host, port } = uri;
@@ -38,7 +47,7 @@ export class Addresses {
       ...(domain === this.domain ? [] : [`;domain=${domain}`]),
       ...(mcu === undefined ? [] : [`;mcu=${mcu}`]),
     ];
-    return `sip:${user}@${this.server.host}:${this.server.port}${parameters.join('')}`;
+    return `sip:${user}@${this.authority}${parameters.join('')}`;
   }
 }
 

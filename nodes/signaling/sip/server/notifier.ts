@@ -2,8 +2,8 @@
 import type { ConferenceDocument } from '../../../recovery/signaling';
 import { type ConferenceUri, conferenceDocumentType } from '../conference-document';
 import { Dialog } from '../dialog';
-import type { Link } from './link';
 import { writeConferenceDocument } from './document-writer';
+import type { Link } from './link';
 import type { ServerHost, ServerRequest, ServerUsage } from './usage';
 
 /** The package's default (RFC 4575, 3.4) and our longest, in seconds. */
@@ -80,7 +80,8 @@ export class Notifier implements ServerUsage {
   /** Ends it, and says why (RFC 6665, 4.1.3). Silently: the client knows nothing of it any more. */
   end(reason: 'noresource' | 'rejected' | 'timeout' | 'deactivated', silently = false): void {
     if (!this.live) return;
-    const body = reason === 'noresource' ? writeConferenceDocument({ ...this.head(), state: 'deleted', users: [] }) : '';
+    const body =
+      reason === 'noresource' ? writeConferenceDocument({ ...this.head(), state: 'deleted', users: [] }) : '';
     if (!silently) this.notify(body, `terminated;reason=${reason}`);
     this.live = false;
     this.cancelTimer();

@@ -36,7 +36,8 @@ export class Visit implements Publisher {
   private focus: Invitation | null = null;
   /** Its number in the pool. */
   private dialog = 0;
-  private left: () => void = () => {};
+  /** Who waits for the pool to say that a dialog was left. */
+  private readonly leaving = new Map<number, () => void>();
   private readonly subscriptions = new Set<Notifier>();
   private readonly calls = new Map<string, Call>();
   private readonly reports = new Map<string, McuReport>();
@@ -93,7 +94,8 @@ export class Visit implements Publisher {
 
   /** What the pool tells. */
   hear(event: SignalingEvent): void {
-    if ('dialog' in event && event.dialog !== this.dialog && event.event !== 'outcome') return;
+    if ('dialog' in event && event.dialog !== this.dialog && event.event !== 'outcome' && event.event !== 'left')
+      return;
     switch (event.event) {
       case 'joined':
         if (event.placement === 'lobby') return this.focus?.queue();
@@ -109,7 +111,8 @@ export class Visit implements Publisher {
       case 'remote-bye':
         return this.dismiss('ejected');
       case 'left':
-        this.left();
+        this.leaving.get(event.dialog)?.();
+        this.leaving.delete(event.dialog);
         return this.tidy();
       case 'outcome':
         this.requests.get(event.requestId)?.(event.outcome);
@@ -152,7 +155,8 @@ export class Visit implements Publisher {
       answerAs(outcome, request, accepted);
       // A first SUBSCRIBE that was not accepted has made no subscription.
       if (outcome.kind !== 'ok' && !request.message.toTag) {
-        for (const each of this.subscriptions) if (each.dialog.callId === request.message.callId) each.end('timeout', true);
+        for (const each of this.subscriptions)
+          if (each.dialog.callId === request.message.callId) each.end('timeout', true);
       }
     });
   }
@@ -195,7 +199,7 @@ export class Visit implements Publisher {
   private leave(dialog: number, done: () => void): void {
     if (dialog !== this.dialog) return done();
     this.focus = null;
-    this.left = done;
+    this.leaving.set(dialog, done);
     this.perform({ effect: 'leave', dialog, silently: false });
   }
 
@@ -236,7 +240,12 @@ export class Visit implements Publisher {
     const command = readC3pRequest(body);
     if (!command) return request.answer(501);
     const { requestId, operation, arguments: given, mcu } = command;
-    const effect = { purpose: 'operation', operation, arguments: given, ...(mcu === undefined ? {} : { mcu }) } as const;
+    const effect = {
+      purpose: 'operation',
+      operation,
+      arguments: given,
+      ...(mcu === undefined ? {} : { mcu }),
+    } as const;
     this.ask(dialog, effect, (outcome) => {
       const reason = outcome.kind === 'refused' ? outcome.conferenceReason : undefined;
       if (outcome.kind !== 'ok' && reason === undefined) return answerAs(outcome, request, () => {});
@@ -258,7 +267,11 @@ export class Visit implements Publisher {
     this.perform({ effect: 'send-text', requestId, callId, mcu, text, timeoutMs: requestTimeoutMs });
   }
 
-  private ask(dialog: number, what: Omit<Request, 'effect' | 'requestId' | 'dialog' | 'timeoutMs'>, answer: (outcome: Outcome) => void): void {
+  private ask(
+    dialog: number,
+    what: Omit<Request, 'effect' | 'requestId' | 'dialog' | 'timeoutMs'>,
+    answer: (outcome: Outcome) => void,
+  ): void {
     this.perform({ effect: 'request', requestId: this.remember(answer), dialog, timeoutMs: requestTimeoutMs, ...what });
   }
 
