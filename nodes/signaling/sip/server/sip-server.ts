@@ -18,7 +18,7 @@ import { Addresses, identityIn } from './addresses';
 import type { Invitation } from './invitation';
 import { type Link, Listeners } from './link';
 import { type AnswerContent, type OutgoingRequest, writeAnswer, writeRequest } from './messages';
-import { requestTimeoutMs, type ServerHost, type ServerRequest, type ServerUsage } from './usage';
+import { answerAs, requestTimeoutMs, type ServerHost, type ServerRequest, type ServerUsage } from './usage';
 import { Visit } from './visit';
 
 /** Clients with a place in the system behind the server, at the same time. */
@@ -58,6 +58,8 @@ export class SipServer implements ServerHost {
   private readonly invitations = new Map<string, Invitation>();
   /** Who waits for the answer to a request of ours, by branch. */
   private readonly answers = new Map<string, (status: number | null) => void>();
+  /** Probes that the pool has not answered. */
+  private inquiries = 0;
   private closed = false;
 
   /** `makePort` gives each client a port of their own. */
@@ -176,7 +178,7 @@ export class SipServer implements ServerHost {
       case 'SUBSCRIBE':
         return this.subscribe(request);
       case 'OPTIONS':
-        return request.answer(200, { headers: ['Allow-Events: conference', 'Accept: application/sdp'] });
+        return this.probe(request);
       case 'ACK':
         return;
       default:
@@ -215,6 +217,32 @@ export class SipServer implements ServerHost {
     const visit = addressed && this.visit(request, addressed.conference);
     if (visit) visit.watch(request);
     else request.answer(403);
+  }
+
+  /** OPTIONS outside of a dialog: the server answers for itself, and the pool for its conferences. */
+  private probe(request: ServerRequest): void {
+    const { message } = request;
+    const accept = (): void =>
+      request.answer(200, { headers: ['Allow-Events: conference', 'Accept: application/sdp'] });
+    const conference = this.addresses.read(message.ruri as NonNullable<typeof message.ruri>)?.conference;
+    if (conference === undefined) return accept();
+    if (this.inquiries >= mostGuests) return request.answer(503);
+    this.inquiries += 1;
+    const port = this.makePort({ uri: identityIn(message.from.uri) });
+    port.attach(conference, (event) => {
+      if (event.event !== 'outcome') return;
+      this.inquiries -= 1;
+      void port.close();
+      answerAs(event.outcome, request, accept);
+    });
+    const requestId = message.callId;
+    port.perform(conference, {
+      effect: 'request',
+      requestId,
+      dialog: 0,
+      purpose: 'probe',
+      timeoutMs: requestTimeoutMs,
+    });
   }
 
   private visit({ message }: ServerRequest, conference: string): Visit | undefined {
