@@ -186,6 +186,7 @@ describe('wrong settings', () => {
     ['SIP without a host', { system: 'sip', uri: 'sip:a@b.c' }],
     ['SIP with a URI that is none', { system: 'sip', host: '127.0.0.1', uri: 'nobody' }],
     ['SIP with a port that is none', { system: 'sip', host: '127.0.0.1', uri: 'sip:a@b.c', port: '70000' }],
+    ['SIP with a CA file that is not there', { system: 'sip', host: 'b.c', uri: 'sip:a@b.c', caFile: '/nowhere.pem' }],
   ] as const) {
     it(`an endpoint that cannot be (${what}): one line in the log, red at its users, no crash (section 6)`, async () => {
       flow = await Flow.load([tab, packNode('conference-endpoint', 'endpoint', config), ...all({})]);

@@ -86,10 +86,11 @@ function dataOf(record: DnsRecord): Buffer {
   }
 }
 
-/** IPv4, or IPv6 with all of its eight groups. */
 function addressOf(address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number));
-  return short(...address.split(':').map((group) => Number.parseInt(group, 16)));
+  const [before = [], after = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = new Array<string>(8 - before.length - after.length).fill('0');
+  return short(...[...before, ...zeros, ...after].map((group) => Number.parseInt(group, 16)));
 }
 
 function short(...values: number[]): Buffer {

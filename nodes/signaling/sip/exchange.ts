@@ -164,7 +164,9 @@ export class Exchange {
     this.host.forget(this);
     this.transaction = null;
     this.provisional = false;
-    this.cancelRepetition = this.host.clock.after(delayMs, () => this.host.whenReady((error) => this.begin(error)));
+    const begin = (): void => this.host.whenReady((error) => this.begin(error));
+    if (delayMs === 0) begin();
+    else this.cancelRepetition = this.host.clock.after(delayMs, begin);
   }
 
   private expire(timeoutMs: number): void {

@@ -163,8 +163,10 @@ class Conference implements ParticipationHost {
       case 'send-text':
         return this.sendText(effect);
       case 'pause-session-timer':
+        for (const { session } of this.dialogs(effect.dialog)) session?.pause();
+        return;
       case 'resume-session-timer':
-        // We offer no session timers, so there is none that could run out.
+        for (const { session } of this.dialogs(effect.dialog)) session?.resume();
         return;
     }
   }
@@ -213,6 +215,13 @@ class Conference implements ParticipationHost {
 
   private current(dialog: number): Participation | null {
     return this.participation?.number === dialog ? this.participation : null;
+  }
+
+  /** The dialog with the Focus, and those of the calls, which take the same way: recovery does not touch them (HOP-21). */
+  private dialogs(dialog: number): Dialog[] {
+    const { participation } = this;
+    if (participation?.number !== dialog) return [];
+    return [participation.dialog, ...[...this.calls.values()].map((call) => call.dialog)];
   }
 
   private join(dialog: number, displayName: string | undefined): void {

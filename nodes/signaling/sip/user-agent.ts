@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../port';
 import { Authenticator, type Credentials, copyAuthorization } from './authentication';
-import { type Dialog, targetRefreshing } from './dialog';
+import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
 import { faultOf } from './inspection';
@@ -30,6 +30,8 @@ import { FlowTransport } from './transport';
 const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, MESSAGE';
 /** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
 const supported = ['ms-dialog-route-set-update'];
+/** What others may require of us. Session timers are offered where there is a session. */
+const understood = [...supported, 'timer'];
 const userAgentName = 'conference-recovery';
 /** Methods that make sense only in a dialog. */
 const withinDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE', 'UPDATE', 'INFO', 'PRACK', 'NOTIFY', 'BENOTIFY']);
@@ -161,19 +163,28 @@ export class UserAgent implements ExchangeHost {
 
   compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
-    const headers = [...(draft.headers ?? [])];
+    const session = sessionRefreshing.has(draft.method) ? dialog.session : null;
+    const headers = [...(draft.headers ?? []), ...(session?.proposal ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
     const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
     const learned = draft.withoutRoute ? [] : dialog.routeSet;
     const routeSet = inDialog ? learned : [...this.preloadedRoute];
-    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet });
+    const optionTags = session ? understood : supported;
+    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet, optionTags });
     this.authenticator?.authorize(message, body?.content, dialog.authorizations);
     return message;
   }
 
   again({ dialog, answered }: Exchange, response: IncomingResponseMessage): number | null {
-    if (response.statusCode !== 401 && response.statusCode !== 407) return null;
-    return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
+    switch (response.statusCode) {
+      case 401:
+      case 407:
+        return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
+      case 422:
+        return dialog.session?.raise(response.getHeader('min-se')) ? 0 : null;
+      default:
+        return null;
+    }
   }
 
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction {
@@ -238,7 +249,7 @@ export class UserAgent implements ExchangeHost {
     dialog: Dialog,
     method: string,
     cseq: number,
-    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[] },
+    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[]; optionTags?: string[] },
   ): OutgoingRequestMessage {
     const { OutgoingRequestMessage } = this.loaded();
     const body = parts.body && { contentDisposition: '', ...parts.body };
@@ -257,7 +268,7 @@ export class UserAgent implements ExchangeHost {
         routeSet: parts.routeSet,
         viaHost: this.address(),
         forceRport: true,
-        optionTags: supported,
+        optionTags: parts.optionTags ?? supported,
         userAgentString: userAgentName,
       },
       parts.headers,
@@ -324,21 +335,32 @@ export class UserAgent implements ExchangeHost {
     // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
     const silent: Reply = () => {};
     const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
-    const fault = faultOf(request, supported);
+    const fault = faultOf(request, understood);
     if (fault) return answer(fault.status, fault.headers);
     // What could be cancelled has been answered by then (RFC 3261, 9.2).
     if (request.method === 'CANCEL') return answer(481);
     const usage = this.usages.get(request.callId);
     if (usage?.dialog.owns(request)) {
       if (!usage.dialog.inOrder(request)) return answer(500);
-      usage.dialog.learnFromRequest(request);
-      return usage.receive(request, answer);
+      return this.receiveInDialog(usage, request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
     if (request.toTag || withinDialogs.has(request.method)) return answer(481);
     // Nobody calls a participant: calls are placed by us.
     if (request.method === 'INVITE') return answer(480);
     answer(outsideDialogs.has(request.method) ? 405 : 501);
+  }
+
+  private receiveInDialog(usage: Usage, request: IncomingRequestMessage, answer: Reply): void {
+    const { dialog } = usage;
+    const session = sessionRefreshing.has(request.method) ? dialog.session : null;
+    const tooShort = session?.refusalOf(termsOf(request));
+    if (tooShort) return answer(422, tooShort);
+    dialog.learnFromRequest(request);
+    usage.receive(request, (status, headers = [], body) => {
+      const terms = session && status < 300 ? session.accept(termsOf(request)) : [];
+      answer(status, [...headers, ...terms], body);
+    });
   }
 
   private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {
