@@ -95,9 +95,8 @@ export class Listeners {
     socket.on('error', () => {});
     socket.on('close', () => this.sockets.delete(socket));
     socket.on('data', (chunk) => {
-      // The answer to a keep-alive (RFC 5626, 3.5.1).
-      if (chunk.equals(ping)) socket.write(pong);
-      const { messages, error } = framer.push(chunk);
+      const { messages, pinged, error } = framer.push(chunk);
+      if (pinged) socket.write('\r\n');
       for (const message of messages) this.receive(message, link);
       if (error !== undefined) socket.destroy();
     });
@@ -116,9 +115,6 @@ export class Listeners {
     return link;
   }
 }
-
-const ping = Buffer.from('\r\n\r\n');
-const pong = Buffer.from('\r\n');
 
 /** A client on UDP: what is lost on the way is sent again. */
 class DatagramLink implements Link {
