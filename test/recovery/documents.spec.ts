@@ -82,6 +82,21 @@ describe('conference documents', () => {
     assert.equal(again({ endpoints: [{ entity: 'ada-2', media: [], state: 'partial' }] }), 1);
   });
 
+  it('MCU-16 media of any name by which servers call it belong to their MCU', () => {
+    const present = (mcu: string, type: string) =>
+      Object.keys(
+        participantsOf(
+          { ada: { entity: 'ada', roles: [], endpoints: [{ entity: '1', media: [{ id: '1', type }] }] } },
+          mcu,
+        ),
+      );
+    for (const type of ['audio', 'video', 'audio-video']) assert.deepEqual(present('audio-video', type), ['ada'], type);
+    for (const type of ['text', 'message', 'chat']) {
+      assert.deepEqual(present('chat', type), ['ada'], type);
+      assert.deepEqual(present('audio-video', type), [], type);
+    }
+  });
+
   it('MCU-16 an MCU that nobody has described mixes the media of its own name', () => {
     const ada = { entity: 'ada', roles: [], endpoints: [{ entity: 'ada-1', media: [{ id: 'applicationsharing' }] }] };
     assert.deepEqual(Object.keys(participantsOf({ ada }, 'applicationsharing')), ['ada']);
