@@ -48,9 +48,26 @@ describe('conference documents', () => {
         dialog: 1,
         document: { state, version: 2, users: crowd },
       });
-      assert.equal(only(messages, 'operation-failed')[0].error.code, 'LimitReached');
+      const [failed] = only(messages, 'operation-failed');
+      assert.deepEqual([failed.operation, failed.error.code], ['roster', 'LimitReached']);
       assert.equal(session.state.roster.total, 2);
     }
+  });
+
+  it('MSG-6 one that cannot be read is one typed error, and changes nothing', () => {
+    const session = connected();
+    const before = session.state.roster;
+    const { messages } = session.give({ event: 'unreadable', dialog: 1, message: 'no XML' });
+    const [{ operation, error }] = only(messages, 'operation-failed');
+    assert.deepEqual([operation, error.code, error.safeToReplay], ['notification', 'MessageParsing', true]);
+    assert.match(error.message, /^The subscription /);
+    assert.deepEqual(session.state.roster, before);
+  });
+
+  it('MCU-2 a report on one MCU leaves what is known of the others', () => {
+    const session = connected();
+    session.give({ event: 'mcu-report', dialog: 1, mcu: 'chat', report: 'inactive' });
+    assert.deepEqual(session.state.mcus, { 'audio-video': 'active', chat: 'inactive' });
   });
 
   it('MSG-8 a document that is not newer changes nothing', () => {
