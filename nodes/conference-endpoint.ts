@@ -47,6 +47,7 @@ function sipEndpoint(config: NodeConfig): Endpoint {
     port,
     transport: 'tcp',
     commands: choiceOf(config, 'commands', ['none', 'cccp']),
+    mediaTimeoutMs: durationOf(config, 'mediaTimeout', 0),
   } as const;
   return new Endpoint(new SipPort(displayName ? { ...options, displayName } : options, systemClock), null);
 }

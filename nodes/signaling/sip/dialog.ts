@@ -4,8 +4,15 @@
  */
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 
-/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
-export const targetRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'BENOTIFY']);
+/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1; RFC 5057, 5.4). */
+export const targetRefreshing: ReadonlySet<string> = new Set([
+  'INVITE',
+  'UPDATE',
+  'SUBSCRIBE',
+  'NOTIFY',
+  'BENOTIFY',
+  'REFER',
+]);
 
 /** One dialog, from before its first request on; until then and outside of one it has no remote tag and no route set. */
 export class Dialog {
