@@ -53,13 +53,14 @@ describe('nodes at a SIP server', function () {
       packNode('conference-endpoint', 'endpoint', { ...server, ...endpoint }),
       packNode('conference-session', 'session', {
         conference,
-        failedOperations: 'output',
+        wires: [[], [], [], ['errors'], []],
         operationTimeout: '300',
         operationTimeoutUnit: 'ms',
         repairTimeout: '100',
         repairTimeoutUnit: 'ms',
       }),
       packNode('mcu-session', 'audio-video', { conference }),
+      { id: 'errors', type: 'sink', z: 'tab', x: 1, y: 1, wires: [] },
     ]);
     await flow.join('session', ['audio-video']);
     flow.mark();
