@@ -174,7 +174,7 @@ describe('nodes at a SIP server', function () {
     const error = await refused('lock');
     assert.equal(error.name, 'InvalidOperationException');
     assert.equal(error.code, 'NotSupported');
-    assert.match(error.message, /standard SIP has no request for it.*Lync/);
+    assert.match(error.message, /plain SIP has no request for it.*Lync/);
     assert.deepEqual(flow.since('state-changed'), []);
   });
 

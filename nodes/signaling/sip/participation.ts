@@ -332,7 +332,7 @@ export class Participation implements Usage {
     const { operation = '', mcu, timeoutMs } = effect;
     const participant = effect.arguments?.participant;
     if (mcu !== undefined || !isReferable(operation)) {
-      return settled(notPossible(operation, `standard SIP has no request for it; ${others}`));
+      return settled(notPossible(operation, `plain SIP has no request for it; ${others}`));
     }
     if (!this.takesReferrals) {
       const reason =
