@@ -127,7 +127,7 @@ async function shrink(input: Input, thrown: unknown[]): Promise<Input> {
 
 /** The compiler is not what is measured. */
 async function warmUp(target: Target): Promise<void> {
-  for (let number = 0; number < 200; number += 1) {
+  for (let number = 0; number < 50; number += 1) {
     await target.feed({ ...numbered(0, number), cuts: [] });
     await target.complaint();
   }

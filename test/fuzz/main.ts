@@ -28,7 +28,8 @@ async function main(): Promise<void> {
   console.log(
     `Input ${failure.input}: ${failure.harm}\nAgain: npm run fuzz -- --seed ${seed} --from ${failure.input} --count 1`,
   );
-  console.log(`Shrunk: ${JSON.stringify(failure.shrunk)}`);
+  const shrunk = JSON.stringify(failure.shrunk);
+  console.log(`Shrunk to ${failure.shrunk.text.length} characters: ${shrunk.slice(0, 3000)}`);
   process.exitCode = 1;
 }
 

@@ -5,6 +5,7 @@ import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/si
 import type { Clock } from '../../../nodes/signaling/port';
 import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
+import { type Captured, recorded } from '../../support/capture';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -37,11 +38,14 @@ export class Endpoint {
     readonly conference: string,
     options: Partial<SipOptions> = {},
     clock: Clock = systemClock,
+    /** Where what goes over the wire is noted. */
+    captured: Captured[] = [],
   ) {
     const uri = 'sip:alice@example.com';
     const complete = { uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options } as const;
     // Sockets live in real time, whatever the clock of the dialogs says.
-    this.port = new SipPort(complete, clock, (_, listener) => flowsTo(complete)(systemClock, listener));
+    const makeFlow = recorded(flowsTo(complete), captured);
+    this.port = new SipPort(complete, clock, (_, listener) => makeFlow(systemClock, listener));
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
