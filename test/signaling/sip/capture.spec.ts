@@ -38,18 +38,18 @@ describe('SIP, as Wireshark reads it', function () {
       await alice.next('joined', (event) => event.dialog === dialog);
     };
     try {
-    await join(1);
-    await alice.request('heal', { method: 'UPDATE' });
-    await alice.request('heal', { method: 're-INVITE' });
-    focus.script = ({ what }) =>
-      what === 'UPDATE' ? { status: '481 Call/Transaction Does Not Exist' } : { status: '200 OK' };
-    await alice.request('heal', { method: 'UPDATE' });
-    await join(2);
-    alice.perform({ effect: 'leave', dialog: 2, silently: false });
-    await alice.next('left');
+      await join(1);
+      await alice.request('heal', { method: 'UPDATE' });
+      await alice.request('heal', { method: 're-INVITE' });
+      focus.script = ({ what }) =>
+        what === 'UPDATE' ? { status: '481 Call/Transaction Does Not Exist' } : { status: '200 OK' };
+      await alice.request('heal', { method: 'UPDATE' });
+      await join(2);
+      alice.perform({ effect: 'leave', dialog: 2, silently: false });
+      await alice.next('left');
     } finally {
-    await alice.port.close();
-    await focus.stop();
+      await alice.port.close();
+      await focus.stop();
     }
   });
 
