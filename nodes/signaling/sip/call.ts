@@ -3,7 +3,7 @@ import type { Outcome, SignalingEvent } from '../../recovery/signaling';
 import { Dialog } from './dialog';
 import type { Body, Exchange } from './exchange';
 import type { IncomingRequestMessage } from './library';
-import { asksForNewRoute, calledOff, dialogGone, outcomeOf } from './outcome';
+import { asksForNewRoute, calledOff, dialogGone, meaningOf, outcomeOf } from './outcome';
 import { inactiveAnswer, inactiveOffer } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { refreshTarget } from './target-refresh';
@@ -90,13 +90,14 @@ export class Call implements Usage {
   /** Tells the far end where we are now, after the route has been healed; takes a new route where the old one is stale. */
   refresh(timeoutMs = refreshTimeoutMs, done: () => void = () => {}): void {
     if (!this.established) return done();
-    refreshTarget(this.agent, this.dialog, ['UPDATE', 're-INVITE'], this.offering, timeoutMs, (_, answer) => {
+    refreshTarget(this.agent, this.dialog, ['UPDATE', 're-INVITE'], this.offering, timeoutMs, (method, answer) => {
       const outcome = outcomeOf(answer);
       if (asksForNewRoute(outcome) && !this.dialog.routeStale) {
         this.dialog.routeStale = true;
         return this.refresh(timeoutMs, done);
       }
-      if (this.established && outcome.kind === 'refused' && outcome.status === 481) {
+      const sent = method === 're-INVITE' ? 'INVITE' : method;
+      if (this.established && outcome.kind === 'refused' && meaningOf(outcome.status, sent).ends !== 'request') {
         this.forget();
         this.ended('RemoteHungUp');
       }
@@ -119,6 +120,7 @@ export class Call implements Usage {
       case 'ACK':
         return;
       case 'UPDATE':
+        return reply(200, [], request.body ? inactiveAnswer(this.agent.localHost, request.body) : undefined);
       case 'OPTIONS':
       case 'INFO':
         return reply(200);

@@ -4,6 +4,7 @@
  */
 import type { Authorizations } from './authentication';
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+import { Negotiation } from './negotiation';
 import type { SessionExpiration } from './session-expiration';
 import type { Terms } from './session-timer';
 
@@ -26,6 +27,8 @@ export class Dialog {
   routeStale = false;
   /** What servers and proxies on its way were told of our credentials. */
   readonly authorizations: Authorizations = new Map();
+  /** Who may change the session. */
+  readonly negotiation = new Negotiation();
   /** Session timer of an INVITE dialog. */
   session: SessionExpiration | null = null;
   /** Methods that the far end takes, as far as it has said. */
@@ -68,8 +71,9 @@ export class Dialog {
     return this.allowed?.has(method) ?? true;
   }
 
-  /** Whether a request is newer than all before it (RFC 3261, 12.2.2). */
+  /** Whether a request is newer than all before it (RFC 3261, 12.2.2). An ACK has the number of its INVITE. */
   inOrder(request: IncomingRequestMessage): boolean {
+    if (request.method === 'ACK') return true;
     if (request.cseq < this.remoteSequence) return false;
     this.remoteSequence = request.cseq;
     return true;

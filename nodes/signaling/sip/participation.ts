@@ -150,7 +150,7 @@ export class Participation implements Usage {
         reply(200);
         return this.ended();
       case 'UPDATE':
-        reply(200);
+        reply(200, [], request.body ? inactiveAnswer(this.host.agent.localHost, request.body) : undefined);
         return this.host.tell(this, { event: 'remote-update', dialog: this.number });
       case 'INVITE':
         return reply(200, [], inactiveAnswer(this.host.agent.localHost, request.body));
