@@ -71,18 +71,18 @@ export class Call implements Usage {
   }
 
   /** Text into the call (RFC 3428, in a dialog). One that met a stale route is sent again when that is repaired. */
-  sendText(text: string, timeoutMs: number, settled: (outcome: Outcome) => void): void {
+  sendText(text: string, timeoutMs: number, settled: (outcome: Outcome) => void, repeated = false): void {
     if (!this.established) return settled(dialogGone());
     const body = { contentType: 'text/plain;charset=UTF-8', content: text };
     const startedAt = this.agent.clock.now();
     this.agent.send(this.dialog, { method: 'MESSAGE', body }, timeoutMs, (answer) => {
       const outcome = outcomeOf(answer);
       const remainingMs = timeoutMs - (this.agent.clock.now() - startedAt);
-      if (!asksForNewRoute(outcome) || this.dialog.routeStale || remainingMs <= 0) return settled(outcome);
+      if (!asksForNewRoute(outcome) || repeated || remainingMs <= 0) return settled(outcome);
       this.dialog.routeStale = true;
       this.refresh(remainingMs, () => {
         if (this.dialog.routeStale) settled(outcome);
-        else this.sendText(text, timeoutMs - (this.agent.clock.now() - startedAt), settled);
+        else this.sendText(text, timeoutMs - (this.agent.clock.now() - startedAt), settled, true);
       });
     });
   }

@@ -23,7 +23,10 @@ export class Dialog {
   remoteTarget: string;
   /** Values of Route, nearest hop first. */
   routeSet: string[] = [];
-  /** A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one. */
+  /**
+   * A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one, unless
+   * one of the far end brings it.
+   */
   routeStale = false;
   /** What servers and proxies on its way were told of our credentials. */
   readonly authorizations: Authorizations = new Map();
@@ -95,9 +98,13 @@ export class Dialog {
   /** Learns from a request of the far end. The first NOTIFY makes a subscription's dialog (RFC 6665, 4.4.1). */
   learnFromRequest(request: IncomingRequestMessage): void {
     if (!targetRefreshing.has(request.method)) return;
-    if (this.remoteTag === undefined) {
-      this.remoteTag = request.fromTag;
-      this.routeSet = request.getHeaders('record-route');
+    const recorded = request.getHeaders('record-route');
+    const first = this.remoteTag === undefined;
+    if (first) this.remoteTag = request.fromTag;
+    // By RFC 3261, 12.2, the route set never changes; but where ours is stale, the far end may have found another one.
+    if (first || (this.routeStale && recorded.length > 0)) {
+      this.routeSet = recorded;
+      this.routeStale = false;
     }
     this.learnTarget(request);
   }

@@ -110,6 +110,17 @@ export function asksForNewRoute(outcome: Outcome): boolean {
   return outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Dialog-Route-Set-Update') ?? false);
 }
 
+/**
+ * Whether the answer says that our route set leads nowhere any more, be it for us to find another or for the far end
+ * (MS-SIPRE, 3.7.5.1).
+ */
+export function findsRouteStale(outcome: Outcome): boolean {
+  return (
+    asksForNewRoute(outcome) ||
+    (outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Wait-For-Session-Update') ?? false))
+  );
+}
+
 /** `P-Dialog-Recovery-Action` (MS-SIPRE 2.2.18): in any case; tokens that we do not know are dropped. */
 function recoveryActionsIn(value: string): RecoveryAction[] {
   const tokens = new Set(value.split(',').map((each) => each.trim().toLowerCase()));
