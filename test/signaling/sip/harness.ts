@@ -15,8 +15,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** How late anything may be, on a machine as busy as it likes. Only waits that fail take as long. */
+export const leewayMs = 15_000;
+
 /** Waits until something holds. */
-export async function until(holds: () => boolean, withinMs = 3000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = leewayMs): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!holds()) {
     assert.ok(Date.now() < deadline, `not within ${withinMs} ms: ${holds}`);
@@ -68,7 +71,7 @@ export class Endpoint {
   async next<Name extends SignalingEvent['event']>(
     name: Name,
     matches: (event: EventOf<Name>) => boolean = () => true,
-    { since = 0, withinMs = 6000 } = {},
+    { since = 0, withinMs = leewayMs } = {},
   ): Promise<EventOf<Name>> {
     const deadline = Date.now() + withinMs;
     for (;;) {
@@ -89,9 +92,9 @@ export class Endpoint {
   async request(purpose: RequestEffect['purpose'], more: Partial<RequestEffect> = {}): Promise<EventOf<'outcome'>> {
     this.requests += 1;
     const requestId = `request-${this.requests}`;
-    const timeoutMs = more.timeoutMs ?? 2000;
+    const timeoutMs = more.timeoutMs ?? leewayMs;
     this.perform({ effect: 'request', requestId, dialog: 1, purpose, ...more, timeoutMs });
-    return this.next('outcome', (event) => event.requestId === requestId, { withinMs: timeoutMs + 2000 });
+    return this.next('outcome', (event) => event.requestId === requestId, { withinMs: timeoutMs + leewayMs });
   }
 
   count(name: SignalingEvent['event']): number {
