@@ -12,7 +12,7 @@ import type { ConferenceUri, ReadDocument } from './conference-document';
 import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
-import { asksForNewRoute, outcomeOf } from './outcome';
+import { findsRouteStale, outcomeOf } from './outcome';
 import { isReferable, Referral, referTarget } from './referral';
 import { SessionDescription } from './session-description';
 import { SessionExpiration } from './session-expiration';
@@ -264,7 +264,7 @@ export class Participation implements Usage {
 
   private send(draft: Draft, timeoutMs: number, settled: (answer: Answer) => void): void {
     this.host.agent.send(this.dialog, draft, timeoutMs, (answer) => {
-      if (asksForNewRoute(outcomeOf(answer))) this.dialog.routeStale = true;
+      if (findsRouteStale(outcomeOf(answer))) this.dialog.routeStale = true;
       settled(answer);
     });
   }
@@ -281,7 +281,7 @@ export class Participation implements Usage {
   ): void {
     refreshTarget(this.host.agent, this.dialog, methods, this.offering, timeoutMs, (method, answer) => {
       const outcome = outcomeOf(answer);
-      if (asksForNewRoute(outcome)) this.dialog.routeStale = true;
+      if (findsRouteStale(outcome)) this.dialog.routeStale = true;
       settled(method, outcome);
     });
   }

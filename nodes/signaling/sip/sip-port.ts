@@ -64,6 +64,7 @@ export class SipPort implements SignalingPort {
       },
       options.credentials,
       preloadedRoute(options),
+      options.random,
     );
   }
 
