@@ -274,7 +274,9 @@ describe('media of a SIP call', function () {
     const answer = async (method: string, body: string): Promise<string> => {
       const before = answers().length;
       focus.send(method, invite, body === '' ? [] : headers, body);
-      for (let waited = 0; answers().length === before && waited < 1000; waited += 5) await delay(5);
+      for (let waited = 0; answers().length === before && waited < 3000; waited += 5) await delay(5);
+      if (method === 'INVITE')
+        focus.send('ACK', invite, [], '', { CSeq: `${answers().at(-1)?.headers.cseq?.split(' ')[0]} ACK` });
       return answers().at(-1)?.body ?? '';
     };
     assert.equal(await answer('INVITE', offer('sendrecv')), invite.body);
