@@ -273,6 +273,19 @@ export class SippFocus extends Peer {
   }
 }
 
+/**
+ * SIPp as a participant (`sipp-participant.xml`): `user` of the server at a port is joined, watched and left. Rejects with
+ * what SIPp has to say when anything is not as the scenario wants it.
+ */
+export async function joinWithSipp(port: number, user: string, transport: 'tcp' | 'udp'): Promise<void> {
+  const [own, control] = [await freePort(), await freePort()];
+  const scenario = join(templates, 'sipp-participant.xml');
+  const loopback = ['-i', '127.0.0.1', '-mi', '127.0.0.1', '-ci', '127.0.0.1', '-p', `${own}`, '-cp', `${control}`];
+  const behaviour = ['-m', '1', '-nostdin', '-timeout', '10', '-timeout_error'];
+  const target = [`127.0.0.1:${port}`, '-sf', scenario, '-s', user, '-t', transport === 'tcp' ? 't1' : 'u1'];
+  await run('sipp', [...target, ...loopback, ...behaviour], { cwd: tmpdir() });
+}
+
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
@@ -305,7 +318,7 @@ export function freePort(): Promise<number> {
 }
 
 /** Whether somebody answers OPTIONS there. */
-function answersOptions(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
+export function answersOptions(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
   const id = Math.random().toString(36).slice(2);
   const options = (localPort: number): string =>
     `OPTIONS sip:${host}:${port} SIP/2.0\r\n` +
