@@ -5,11 +5,19 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
-import { signalingContract } from '../contract';
+import { type Capabilities, type Peer, signalingContract } from '../contract';
 import { systemClock } from './harness';
 
 const { FREESWITCH: address, FREESWITCH_CONFERENCE: conference = `sip:3000@${address}` } = process.env;
 const [, host = '', port = '5060'] = /^(.+?)(?::(\d+))?$/.exec(address ?? '') ?? [];
+
+const capabilities: Capabilities = {
+  documents: true,
+  operation: null,
+  healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
+  call: null,
+  text: null,
+};
 
 if (address === undefined) {
   console.log('  no contract with FreeSWITCH: set FREESWITCH=host:port (and FREESWITCH_CONFERENCE=sip:…) to run it');
@@ -18,19 +26,14 @@ if (address === undefined) {
     this.timeout(60_000);
 
     for (const transport of ['tcp', 'udp'] as const) {
-      signalingContract(`SIP over ${transport.toUpperCase()}, to FreeSWITCH`, () => ({
+      const makePeer = (): Peer => ({
         port: new SipPort({ uri: 'sip:alice@example.com', host, port: Number(port), transport }, systemClock),
         conference,
-        capabilities: {
-          documents: true,
-          operation: null,
-          healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-          call: null,
-          text: null,
-        },
+        capabilities,
         patienceMs: 1_000,
         pass: delay,
-      }));
+      });
+      signalingContract(`SIP over ${transport.toUpperCase()}, to FreeSWITCH`, makePeer, { capabilities });
     }
   });
 }
