@@ -5,27 +5,7 @@ import type { DnsRecord, TransportName } from '../../../nodes/signaling/sip/targ
 import { CertificateAuthority } from '../../support/certificates';
 import { DnsStub } from '../../support/dns-stub';
 import { Endpoint, hurried, until } from './harness';
-import { SmallServer } from './small-server';
-
-const header = (text: string, name: string): string =>
-  new RegExp(`^${name}: *(.*?) *$`, 'im').exec(text.slice(0, text.indexOf('\r\n\r\n')))?.[1] ?? '';
-const branchOf = (text: string): string => /branch=([^;\s]+)/.exec(header(text, 'Via'))?.[1] ?? '';
-const methodOf = (text: string): string => text.slice(0, text.indexOf(' '));
-
-/** The answer of a Focus to a request; to ACK there is none. */
-function answer(request: string, status = '200 OK', headers: string[] = []): string | undefined {
-  if (/^(ACK|SIP\/2\.0) /.test(request)) return undefined;
-  const to = header(request, 'To');
-  const lines = [
-    `SIP/2.0 ${status}`,
-    ...['Via', 'From', 'Call-ID', 'CSeq'].map((name) => `${name}: ${header(request, name)}`),
-    `To: ${to}${to.includes('tag=') ? '' : ';tag=focus'}`,
-    'Contact: <sip:room@example.com>;isfocus',
-    ...headers,
-    'Content-Length: 0',
-  ];
-  return `${lines.join('\r\n')}\r\n\r\n`;
-}
+import { answer, branchOf, header, methodOf, SmallServer } from './small-server';
 
 describe('the next server of a name (RFC 3263, 4.3)', function () {
   this.timeout(15_000);

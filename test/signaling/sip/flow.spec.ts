@@ -275,6 +275,21 @@ describe('a flow', function () {
       assert.match((await flowTo('ws', server.port).up())?.message ?? '', /subprotocol/i);
     });
 
+    it('is lost when a message has a head of more than 64 kB, or is longer than any', async () => {
+      const server = await serve('ws');
+      wanted = false;
+      for (const [length, complaint] of [
+        [70_000, /was lost: it sent a message head longer than 65536 bytes$/],
+        [5_000_000, /was lost: Max payload size exceeded$/],
+      ] as const) {
+        const { events, up } = flowTo('ws', server.port);
+        await up();
+        server.send('x'.repeat(length));
+        await until(() => events.length === 2);
+        assert.match(events[1] ?? '', complaint);
+      }
+    });
+
     it('says what a server answers that has no WebSocket there', async () => {
       const server = await serve('tls', { certified });
       server.answer = () => 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n';
