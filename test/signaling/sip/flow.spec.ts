@@ -14,7 +14,7 @@ const message = (body = ''): string =>
   `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 describe('a flow', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   const authority = new CertificateAuthority();
   const certified = authority.issue('localhost', '127.0.0.1');
   const caFile = authority.file('ca.pem', authority.certificate);
