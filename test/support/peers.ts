@@ -230,6 +230,8 @@ export class KamailioEdge extends KamailioPeer {
 export class KamailioFocus extends KamailioPeer {
   /** Tells it the address of the name of a pool, so that it can send to the hops that recorded that name. */
   async resolve(name: string, address: string): Promise<void> {
+    // Without this it would know both addresses; on the first call there is none to delete.
+    await this.control('dns.delete_a', name).catch(() => {});
     await this.control('dns.add_a', name, '3600', address, '0');
   }
 
