@@ -2,7 +2,7 @@
 import { limits } from '../../recovery/limits';
 import type { Endpoint, JsonObject, Media } from '../../recovery/messages';
 import type { ConferenceDocument, DocumentUser } from '../../recovery/signaling';
-import { child, childrenOf, parseXml, type XmlElement } from './xml';
+import { attribute, child, childrenOf, parseXml, type XmlElement } from './xml';
 
 /** Media type of a conference document. */
 export const conferenceDocumentType = 'application/conference-info+xml';
@@ -34,7 +34,7 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   if (root.name !== 'conference-info' || root.namespace !== namespace) {
     return { error: `The conference document could not be read: its root is <${root.name}>, not <conference-info>` };
   }
-  const version = root.attributes.get('version') ?? '';
+  const version = attribute(root, 'version') ?? '';
   if (!/^\d{1,10}$/.test(version)) {
     return {
       error: `The conference document could not be read: its version is "${version.slice(0, 40)}", not a number`,
@@ -49,7 +49,7 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   const properties = propertiesOf(root);
   return {
     document: {
-      state: state === 'partial' && users?.attributes.get('state') === 'full' ? 'full' : state,
+      state: state === 'partial' && attribute(users, 'state') === 'full' ? 'full' : state,
       version: Number(version),
       users: elements.flatMap(userOf),
       ...(properties ? { properties } : {}),
@@ -60,13 +60,13 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
 
 /** Attribute `state`; what is not said is full (RFC 4575, 4.4). */
 function stateOf(element: XmlElement): 'full' | 'partial' | 'deleted' {
-  const state = element.attributes.get('state');
+  const state = attribute(element, 'state');
   return state === 'partial' || state === 'deleted' ? state : 'full';
 }
 
 /** A `user` (5.6); one without `entity` has no key and is nobody. */
 function userOf(element: XmlElement): DocumentUser[] {
-  const entity = element.attributes.get('entity');
+  const entity = attribute(element, 'entity');
   if (!entity) return [];
   const displayName = child(element, 'display-text')?.text;
   return [
@@ -86,7 +86,7 @@ function userOf(element: XmlElement): DocumentUser[] {
 function endpointOf(element: XmlElement): Endpoint & { state: 'full' | 'partial' | 'deleted' } {
   const status = child(element, 'status')?.text;
   return {
-    entity: element.attributes.get('entity') ?? '',
+    entity: attribute(element, 'entity') ?? '',
     state: stateOf(element),
     ...(status ? { status } : {}),
     media: childrenOf(element, 'media').map(mediaOf),
@@ -97,7 +97,7 @@ function endpointOf(element: XmlElement): Endpoint & { state: 'full' | 'partial'
 function mediaOf(element: XmlElement): Media {
   const type = child(element, 'type')?.text;
   const status = child(element, 'status')?.text;
-  return { id: element.attributes.get('id') ?? '', ...(type ? { type } : {}), ...(status ? { status } : {}) };
+  return { id: attribute(element, 'id') ?? '', ...(type ? { type } : {}), ...(status ? { status } : {}) };
 }
 
 /** What the document says of the conference itself (5.3 and 5.5); the number of users is left to the roster. */
