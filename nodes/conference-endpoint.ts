@@ -31,33 +31,59 @@ function poolEndpoint(config: NodeConfig): Endpoint {
   return new Endpoint(pool.port(poolIdentity), pool);
 }
 
-function sipEndpoint(config: NodeConfig): Endpoint {
-  const host = textOf(config, 'host');
+/** What Node-RED keeps apart from the flow, encrypted. */
+interface Secrets {
+  username: unknown;
+  password: unknown;
+}
+
+function sipEndpoint(config: NodeConfig, secrets: Partial<Secrets>): Endpoint {
   const uri = textOf(config, 'uri');
-  const port = numberOf(config, 'port', 5060);
-  if (!host) throw new RangeError('no host: name the SIP server in the dialog');
   if (!/^sips?:\S+@\S+$/i.test(uri)) throw new RangeError(`our own URI must be like sip:me@example.com, not "${uri}"`);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RangeError(`port ${port}: a port is a whole number from 1 to 65535`);
-  }
+  const username = typeof secrets.username === 'string' ? secrets.username.trim() : '';
+  const password = typeof secrets.password === 'string' ? secrets.password : '';
+  // Neither belongs between the quotes of a header, and no server knows such a name (RFC 3261, 25.1, quoted-string).
+  if (/[\p{Cc}"\\]/u.test(username)) throw new RangeError('the user name must not contain quotes or backslashes');
   const displayName = textOf(config, 'displayName');
   const options = {
     uri,
-    host,
-    port,
-    transport: 'tcp',
+    host: textOf(config, 'host'),
+    ...portOf(config),
+    transport: choiceOf(config, 'transport', ['tcp', 'tls', 'ws', 'wss', 'udp', 'auto']),
+    webSocketPath: textOf(config, 'webSocketPath', '/'),
+    keepAliveMs: durationOf(config, 'keepAlive', 6000),
+    ...given(config, ['outboundProxy', 'caFile', 'certificateFile', 'keyFile']),
     commands: choiceOf(config, 'commands', ['none', 'cccp']),
+    ...(displayName ? { displayName } : {}),
+    ...(username ? { credentials: { username, password } } : {}),
   } as const;
-  return new Endpoint(new SipPort(displayName ? { ...options, displayName } : options, systemClock), null);
+  return new Endpoint(new SipPort(options, systemClock), null);
+}
+
+/** Empty is as DNS says; but flows from before there was a choice mean 5060. */
+function portOf(config: NodeConfig): { port?: number } {
+  const { port = 5060 } = config;
+  return port === '' ? {} : { port: Number(port) };
+}
+
+/** Those of some texts that are not empty. */
+function given<Property extends string>(
+  config: NodeConfig,
+  properties: readonly Property[],
+): { [property in Property]?: string } {
+  const texts = properties.map((property) => [property, textOf(config, property)]);
+  return Object.fromEntries(texts.filter(([, text]) => text !== ''));
 }
 
 export = (RED: NodeAPI): void => {
-  RED.nodes.registerType('conference-endpoint', function (this: Node & { endpoint?: Endpoint }, config: NodeDef) {
+  function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
     try {
       this.endpoint =
-        choiceOf(settings, 'system', ['pool', 'sip']) === 'pool' ? poolEndpoint(settings) : sipEndpoint(settings);
+        choiceOf(settings, 'system', ['pool', 'sip']) === 'pool'
+          ? poolEndpoint(settings)
+          : sipEndpoint(settings, this.credentials ?? {});
     } catch (error) {
       // Its users have a red status of their own; this is the one line that says why.
       this.error(`conference-endpoint: ${(error as Error).message}`);
@@ -66,5 +92,8 @@ export = (RED: NodeAPI): void => {
       const closed = this.endpoint ? this.endpoint.port.close() : Promise.resolve();
       closed.catch((error: Error) => this.error(error.message)).then(done);
     });
+  }
+  RED.nodes.registerType('conference-endpoint', conferenceEndpoint, {
+    credentials: { username: { type: 'text' }, password: { type: 'password' } },
   });
 };

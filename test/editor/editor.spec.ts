@@ -54,6 +54,9 @@ const cases: { [type: string]: DialogCase } = {
       ['host', '', { system: 'sip' }],
       ['port', '99999', { system: 'sip' }],
       ['port', '0', { system: 'sip' }],
+      ['outboundProxy', 'proxy.example.com', { system: 'sip' }],
+      ['webSocketPath', 'ws', { system: 'sip', transport: 'wss' }],
+      ['keepAlive', 'soon', { system: 'sip' }],
     ],
     hasAdvanced: true,
   },
@@ -378,7 +381,72 @@ describe('editor', function () {
     await dialog.fill('uri', 'sip:me@example.com');
     await dialog.fill('host', 'sip.example.com');
     await dialog.fill('port', '5070');
+    await dialog.fill('username', 'me');
+    await dialog.fill('password', 'secret');
     await editor.screenshot('conference-endpoint-sip', dialog.tray);
+    await dialog.done();
+    const { valid, validationErrors } = await editor.node('conference-endpoint');
+    assert.ok(valid, String(validationErrors));
+    const exported = await editor.evaluate(
+      "JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node('conference-endpoint')]))",
+    );
+    assert.match(String(exported), /sip\.example\.com/);
+    assert.ok(!String(exported).includes('secret'), 'the password is no part of an exported flow');
+  });
+
+  it('shows of a transport only what matters for it, and keeps what is entered', async () => {
+    await reset('conference-endpoint');
+    let dialog = await editor.edit('conference-endpoint');
+    await dialog.toggle.click();
+    await dialog.fill('system', 'sip');
+    const security = ['caFile', 'certificateFile', 'keyFile'];
+    const shown: { [transport: string]: string[] } = {
+      auto: [...security, 'keepAlive'],
+      udp: [],
+      tcp: ['keepAlive'],
+      tls: [...security, 'keepAlive'],
+      ws: ['webSocketPath', 'keepAlive'],
+      wss: [...security, 'webSocketPath', 'keepAlive'],
+    };
+    for (const [transport, properties] of Object.entries(shown)) {
+      await dialog.fill('transport', transport);
+      for (const property of shown.wss ?? []) {
+        assert.equal(
+          await dialog.field(property).isVisible(),
+          properties.includes(property),
+          `${property}, ${transport}`,
+        );
+      }
+    }
+    const values: Values = {
+      host: 'example.com',
+      port: '',
+      transport: 'wss',
+      outboundProxy: 'sip:proxy.example.com:5061;transport=tls;lr',
+      caFile: '/etc/ssl/ca.pem',
+      certificateFile: '/etc/ssl/client.pem',
+      keyFile: '/etc/ssl/client-key.pem',
+      webSocketPath: '/sip',
+      keepAlive: '10',
+      keepAliveUnit: 's',
+    };
+    for (const [property, value] of Object.entries(values)) await dialog.fill(property, value);
+    await editor.screenshot('conference-endpoint-wss', dialog.tray);
+    await dialog.done();
+    const saved = await editor.node('conference-endpoint');
+    assert.ok(saved.valid, String(saved.validationErrors));
+    dialog = await editor.edit('conference-endpoint');
+    for (const [property, value] of Object.entries(values)) {
+      assert.deepEqual([saved[property], await dialog.read(property)], [value, value], property);
+    }
+    await dialog.cancel();
+  });
+
+  it('needs no server where there is an outbound proxy', async () => {
+    await reset('conference-endpoint');
+    const dialog = await editor.edit('conference-endpoint');
+    await dialog.fill('system', 'sip');
+    await dialog.fill('outboundProxy', 'sips:proxy.example.com');
     await dialog.done();
     const { valid, validationErrors } = await editor.node('conference-endpoint');
     assert.ok(valid, String(validationErrors));

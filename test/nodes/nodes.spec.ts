@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { type Script, ScriptedFocus } from '../signaling/sip/scripted-focus';
 import { CONFERENCE, canonical, Flow, type FlowNode, type Loose, packNode, tab } from '../support/flow';
 
 const OTHER = 'sip:other@pool.example';
@@ -185,6 +186,7 @@ describe('wrong settings', () => {
     ['SIP without a host', { system: 'sip', uri: 'sip:a@b.c' }],
     ['SIP with a URI that is none', { system: 'sip', host: '127.0.0.1', uri: 'nobody' }],
     ['SIP with a port that is none', { system: 'sip', host: '127.0.0.1', uri: 'sip:a@b.c', port: '70000' }],
+    ['SIP with a CA file that is not there', { system: 'sip', host: 'b.c', uri: 'sip:a@b.c', caFile: '/nowhere.pem' }],
   ] as const) {
     it(`an endpoint that cannot be (${what}): one line in the log, red at its users, no crash (section 6)`, async () => {
       flow = await Flow.load([tab, packNode('conference-endpoint', 'endpoint', config), ...all({})]);
@@ -268,6 +270,47 @@ describe('wrong settings', () => {
     const error = await flow.askAndWait('session', 'join');
     assert.equal(error?.cause?.name, 'ConnectionFailureException');
     assert.deepEqual(flow.states(), ['Idle → Connecting, JoinRequested', 'Connecting → Idle, JoinFailed']);
+  });
+
+  const askingForAlice: Script = ({ headers }) => {
+    const known = headers.authorization?.includes('username="alice"');
+    return known
+      ? { status: '200 OK' }
+      : { status: '401 Unauthorized', headers: ['WWW-Authenticate: Digest realm="a", nonce="b"'] };
+  };
+
+  for (const username of ['alice', 'bob']) {
+    it(`answers a SIP server that asks who we are, as ${username}, and fails with AuthenticationException if it must`, async () => {
+      const server = await new ScriptedFocus().start();
+      server.script = askingForAlice;
+      flow = await Flow.load(
+        [
+          tab,
+          packNode('conference-endpoint', 'endpoint', {
+            system: 'sip',
+            host: '127.0.0.1',
+            port: `${server.port}`,
+            uri: 'sip:a@127.0.0.1',
+          }),
+          packNode('conference-session', 'session'),
+        ],
+        { credentials: { endpoint: { username, password: 'secret' } } },
+      );
+      const error = await flow.askAndWait('session', 'join');
+      assert.equal(error?.cause?.name, username === 'alice' ? undefined : 'AuthenticationException');
+      await flow.stop();
+      await server.stop();
+    });
+  }
+
+  it('a user name that cannot stand in a header is a configuration error (section 6)', async () => {
+    flow = await Flow.load(
+      [tab, packNode('conference-endpoint', 'endpoint', { system: 'sip', host: 'a', uri: 'sip:a@b.c' })],
+      { credentials: { endpoint: { username: 'a"b', password: 'secret' } } },
+    );
+    assert.equal(flow.takeErrors().length, 1);
+    assert.match(flow.logged()[0] ?? '', /user name must not contain quotes/);
+    assert.ok(!flow.logged().join().includes('secret'));
   });
 });
 

@@ -42,6 +42,14 @@ export function flowWith(overrides: Overrides, conference?: string): FlowNode[] 
   }));
 }
 
+/** A flow with ids of its own, so that it can run beside the one that it is a copy of. */
+export function copyOf(flow: FlowNode[], suffix: string): FlowNode[] {
+  const ids = new Set(flow.map(({ id }) => id));
+  const renamed = (_: string, value: unknown): unknown =>
+    typeof value === 'string' && ids.has(value) ? `${value}-${suffix}` : value;
+  return JSON.parse(JSON.stringify(flow, renamed)) as FlowNode[];
+}
+
 /** The settings of patient people, made quick: no test waits for seconds that prove nothing. */
 export const quick: Overrides = {
   'conference-session': {
@@ -80,16 +88,20 @@ const packTypes = new Set([
 /** What a fact has to have, property by property. */
 type Description<T> = { [property in keyof T]?: T[property] };
 
-/** One Node-RED with one flow. Waits look from the last `mark` on. */
+/** One flow in a Node-RED. Waits look from the last `mark` on. */
 export class Drill {
   private since = 0;
   private checked = 0;
+  private readonly nodes: ReadonlySet<string>;
 
-  private constructor(
+  constructor(
     readonly nodeRed: NodeRedProcess,
     readonly flow: FlowNode[],
-  ) {}
+  ) {
+    this.nodes = new Set(flow.filter(({ type }) => packTypes.has(type)).map(({ id }) => id));
+  }
 
+  /** Starts a Node-RED with one flow. */
   static async start(flow: FlowNode[]): Promise<Drill> {
     return new Drill(await startNodeRed({ flows: flow, install: 'tarball', observe: true }), flow);
   }
@@ -132,7 +144,10 @@ export class Drill {
 
   private async find<T extends Fact>(matches: (fact: Fact) => boolean, what: string, withinMs = 10_000): Promise<T> {
     const message = await this.nodeRed
-      .waitFor(({ type, payload }) => packTypes.has(type) && matches(payload as Fact), { since: this.since, withinMs })
+      .waitFor(({ nodeId, payload }) => this.nodes.has(nodeId) && matches(payload as Fact), {
+        since: this.since,
+        withinMs,
+      })
       .catch((error: Error) => {
         const heard = this.facts().filter((fact) => fact.event !== 'signal' || fact.signal !== 'heartbeat');
         const account = [...heard.map((fact) => JSON.stringify(fact)), this.nodeRed.log()].join('\n');
@@ -189,6 +204,7 @@ export class Drill {
     this.checked = this.nodeRed.messages.length;
     const latest = new Map<string, number>();
     for (const { nodeId, type, payload } of this.nodeRed.messages) {
+      if (!this.nodes.has(nodeId)) continue;
       const { seq, source } = payload as Partial<Fact>;
       if (seq === undefined || source !== type) continue;
       assert.ok(seq > (latest.get(nodeId) ?? 0), `seq increases: ${JSON.stringify(payload)}`);
@@ -213,7 +229,7 @@ export class Drill {
   private messagesOfPack(since: number): object[] {
     return this.nodeRed.messages
       .slice(since)
-      .filter(({ type }) => packTypes.has(type))
+      .filter(({ nodeId }) => this.nodes.has(nodeId))
       .flatMap(({ payload }) => payload as object);
   }
 }

@@ -11,7 +11,7 @@ import type {
 } from '../../nodes/recovery/messages';
 import { Endpoint as Participation } from '../signaling/sip/harness';
 import { type Message, ScriptedFocus } from '../signaling/sip/scripted-focus';
-import { freePort, KamailioEdge, KamailioFocus, skipWithoutPeers } from '../support/peers';
+import { freePort, KamailioEdge, KamailioFocus, peersTimeoutMs, skipWithoutPeers } from '../support/peers';
 import { Drill, flowWith, merge, type Overrides, quick } from './drill';
 
 const self = 'sip:node-red@example.com';
@@ -36,7 +36,7 @@ function sipFlow(port: number | string, conference: string, more: Overrides = {}
 const failures = (drill: Drill): OperationFailed[] => drill.all<OperationFailed>({ event: 'operation-failed' });
 
 describe('SIP: the canonical flow', function () {
-  this.timeout(40_000);
+  this.timeout(90_000);
   let drill: Drill | undefined;
 
   const start = async (...flow: Parameters<typeof sipFlow>): Promise<Drill> => {
@@ -92,6 +92,7 @@ describe('SIP: the canonical flow', function () {
         joined.some(({ entity }) => entity === uri);
 
     before(async function () {
+      this.timeout(peersTimeoutMs);
       skipWithoutPeers(this);
       focus = await new KamailioFocus().start();
       edge = await new KamailioEdge(focus.port).start();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../nodes/recovery/messages';
 import { applyDocument, emptyRoster, type Participants } from '../../nodes/recovery/roster';
-import type { Outcome, SignalingEvent } from '../../nodes/recovery/signaling';
+import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import { Agenda } from '../../nodes/signaling/pool/agenda';
 import { Pool, type PoolFault, type PoolOptions, poolDefaults, poolLimits } from '../../nodes/signaling/pool/pool';
 import { seeded } from '../../nodes/signaling/pool/random';
@@ -1171,6 +1171,115 @@ describe('pool: things that cross on the way', () => {
     assert.equal(turns, 1);
     clock.runNext();
     assert.equal(turns, 2);
+  });
+});
+
+describe('pool: guests', () => {
+  const bob = 'sip:bob@pool.example';
+  let scene: Scene;
+  let guest: SignalingPort;
+  let told: SignalingEvent[];
+
+  const perform = (effect: SignalingEffect): void => guest.perform(conference, effect);
+  const names = (): string[] => told.splice(0).map(({ event }) => event);
+  const enter = (): void => {
+    perform({ effect: 'join', dialog: 1, rejoin: false, displayName: 'Bob' });
+    scene.pass(1_000);
+  };
+
+  beforeEach(() => {
+    scene = Scene.joined();
+    told = [];
+    guest = scene.pool.guestPort({ uri: bob });
+    guest.attach(conference, (event) => told.push(event));
+  });
+
+  it('see us and are seen, come and go', () => {
+    enter();
+    const [joined] = told.splice(0);
+    assert.ok(joined?.event === 'joined' && joined.document?.users.some(({ entity }) => entity === us));
+    const [come] = scene.fresh();
+    assert.ok(come?.event === 'document' && come.document.state === 'partial');
+    assert.deepEqual(
+      come.document.users.map(({ entity, displayName }) => [entity, displayName]),
+      [[bob, 'Bob']],
+    );
+    perform({ effect: 'leave', dialog: 1, silently: false });
+    const [gone] = scene.after(1_000);
+    assert.ok(gone?.event === 'document');
+    assert.deepEqual(
+      gone.document.users.map(({ entity, state }) => [entity, state]),
+      [[bob, 'deleted']],
+    );
+    assert.deepEqual(names(), ['left']);
+  });
+
+  it('are ejected with a word to them, and their calls end; ours go on', () => {
+    enter();
+    for (const [port, callId] of [
+      [guest, 'theirs'],
+      [scene.port, 'ours'],
+    ] as const) {
+      port.perform(conference, { effect: 'place-call', callId, mcu: 'chat', media: [], timeoutMs: 5_000 });
+    }
+    scene.pass(1_000);
+    told.splice(0);
+    scene.inject({ command: 'participant-leave', participant: bob });
+    scene.pass(1_000);
+    assert.deepEqual(names(), ['call-ended', 'ended']);
+    assert.deepEqual(
+      scene.fresh().filter(({ event }) => event === 'call-ended'),
+      [],
+    );
+  });
+
+  it('wait in the lobby, are let in and turned away', () => {
+    scene = new Scene({ lobby: true });
+    guest = scene.pool.guestPort({ uri: bob });
+    guest.attach(conference, (event) => told.push(event));
+    scene.watch.join();
+    scene.pass(1_000);
+    scene.inject({ command: 'admit' });
+    for (const operation of ['admit', 'deny']) {
+      enter();
+      const [waiting] = told.splice(0);
+      assert.ok(waiting?.event === 'joined' && waiting.placement === 'lobby');
+      scene.watch.request(operation, 'operation', { operation, arguments: { participants: [bob] } });
+      scene.pass(1_000);
+      assert.deepEqual(names().slice(0, 1), [operation === 'admit' ? 'admitted' : 'ended']);
+      perform({ effect: 'leave', dialog: 1, silently: false });
+      scene.pass(1_000);
+      told.splice(0);
+    }
+  });
+
+  it('lose their dialogs with ours, and the conference ends for all', () => {
+    enter();
+    scene.inject({ command: 'kill-front-end' });
+    perform({ effect: 'request', requestId: 'ask', dialog: 1, purpose: 'refresh', timeoutMs: 5_000 });
+    scene.pass(1_000);
+    const lost = told.at(-1);
+    assert.ok(lost?.event === 'outcome' && lost.outcome.kind === 'refused' && lost.outcome.status === 481);
+    scene.pass(5_000);
+    perform({ effect: 'join', dialog: 2, rejoin: true });
+    scene.pass(1_000);
+    told.splice(0);
+    scene.inject({ command: 'end-conference' });
+    scene.pass(1_000);
+    assert.deepEqual(names(), ['ended']);
+  });
+
+  it('are gone when their port is closed; with ours the pool is', async () => {
+    enter();
+    scene.fresh();
+    await guest.close();
+    const [gone] = scene.after(1_000);
+    assert.ok(gone?.event === 'document' && gone.document.users[0]?.state === 'deleted');
+    const another = scene.pool.guestPort({ uri: bob });
+    await scene.port.close();
+    another.attach(conference, () => assert.fail('told after close'));
+    another.perform(conference, { effect: 'join', dialog: 1, rejoin: false });
+    assert.equal(scene.clock.pending, 0);
   });
 });
 

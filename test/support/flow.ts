@@ -188,10 +188,10 @@ export class Flow {
   private constructor(private readonly hostile: boolean) {}
 
   /** Starts a flow. With `hostile`, sinks change every message that they get, as careless function nodes do. */
-  static async load(nodes: FlowNode[], { hostile = false } = {}): Promise<Flow> {
+  static async load(nodes: FlowNode[], { hostile = false, credentials = {} } = {}): Promise<Flow> {
     const flow = new Flow(hostile);
     const registers = [...wholePack.map((register) => flow.watching(register)), flow.sink()];
-    await helper.load(registers as Loose, structuredClone(nodes) as Loose);
+    await helper.load(registers as Loose, structuredClone(nodes) as Loose, credentials);
     return flow;
   }
 

@@ -23,7 +23,7 @@ export interface NodeRedOptions {
   userDir?: string;
   /** Further settings. They must be JSON. */
   settings?: object;
-  /** How long the start may take, in milliseconds. Default 30 s. */
+  /** How long the start may take, in milliseconds. Default 60 s: a busy machine is no failure. */
   timeoutMs?: number;
   /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
   observe?: boolean;
@@ -87,7 +87,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     if (!options.userDir) rmSync(userDir, { recursive: true, force: true });
   };
 
-  const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+  const deadline = Date.now() + (options.timeoutMs ?? 60_000);
   // Flows with unknown types never start; that too is a state to test.
   while (!/Started flows|Waiting for missing types/.test(log)) {
     if (child.exitCode !== null || Date.now() > deadline) {
@@ -148,17 +148,41 @@ const quietSettings = {
   editorTheme: { tours: false, projects: { enabled: false } },
 };
 
-/** Puts the pack into `userDir`, with its dependencies from this repository: tests need no registry. */
+/** Puts the pack into `userDir`. */
 function install(userDir: string, how: 'link' | 'tarball'): void {
-  const { name, dependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  const { name } = manifest();
   const target = join(userDir, 'node_modules', name);
   rmSync(target, { recursive: true, force: true });
-  if (how === 'link') return link(packageRoot, target);
-  mkdirSync(target, { recursive: true });
-  execFileSync('tar', ['--extract', '--gzip', '--strip-components=1', '--file', packed(), '--directory', target]);
-  for (const dependency of Object.keys(dependencies)) {
-    link(join(packageRoot, 'node_modules', dependency), join(target, 'node_modules', dependency));
+  link(how === 'link' ? packageRoot : unpacked(), target);
+}
+
+function manifest(): { name: string; dependencies: { [name: string]: string } } {
+  return JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+}
+
+let installation: string | undefined;
+
+/**
+ * The tarball, unpacked once per test run, which also removes it; with its dependencies from this repository, so that tests
+ * need no registry. Returns its folder.
+ */
+function unpacked(): string {
+  if (!installation) {
+    installation = mkdtempSync(join(dirname(packed()), 'unpacked-'));
+    execFileSync('tar', [
+      '--extract',
+      '--gzip',
+      '--strip-components=1',
+      '--file',
+      packed(),
+      '--directory',
+      installation,
+    ]);
+    for (const dependency of Object.keys(manifest().dependencies)) {
+      link(join(packageRoot, 'node_modules', dependency), join(installation, 'node_modules', dependency));
+    }
   }
+  return installation;
 }
 
 let tarball: string | undefined;

@@ -3,6 +3,7 @@
  * temporary directory, on a free port of the loopback interface, in a process group of its own that can be killed or hung.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,15 +15,17 @@ const run = promisify(execFile);
 const templates = join(__dirname, '..', 'peers');
 const packages =
   'kamailio kamailio-presence-modules kamailio-sqlite-modules kamailio-extra-modules kamailio-websocket-modules ' +
-  'kamailio-utils-modules sip-tester sqlite3';
+  'kamailio-tls-modules kamailio-utils-modules sip-tester sqlite3';
 
-/** How long a peer may take to answer its first OPTIONS, in ms. */
-const startTimeoutMs = 10_000;
+/** How long a peer may take to answer its first OPTIONS, in ms: a busy machine is no failure. */
+const startTimeoutMs = 60_000;
+/** How long a hook that starts several of them may take, in ms. */
+export const peersTimeoutMs = 120_000;
 
 /** Says what is not installed and how to install it; null when all peers can run. */
 export function missingPeers(): string | null {
   const commands = ['kamailio', 'kamcmd', 'sipp', 'sqlite3'].filter((name) => !pathOf(name));
-  const modules = ['presence_conference', 'db_sqlite', 'uac', 'htable', 'websocket'].filter(
+  const modules = ['presence_conference', 'db_sqlite', 'uac', 'htable', 'websocket', 'tls'].filter(
     (name) => !existsSync(join(modulesDirectory(), `${name}.so`)),
   );
   const missing = [...commands, ...modules.map((name) => `Kamailio's module ${name}`)];
@@ -47,8 +50,12 @@ process.once('exit', () => {
 
 /** A peer process that can be started again on its port after it was killed. */
 export abstract class Peer {
-  /** Port on 127.0.0.1, UDP and TCP. */
+  /** Port on `host`, UDP and TCP. */
   port = 0;
+  /** Address of the loopback interface that it listens on. */
+  readonly host: string = '127.0.0.1';
+  /** How it is asked whether it runs. */
+  protected readonly transport: 'tcp' | 'udp' = 'tcp';
   protected readonly directory = mkdtempSync(join(tmpdir(), 'sip-peer-'));
   private process: ChildProcess | null = null;
   private output = '';
@@ -63,7 +70,7 @@ export abstract class Peer {
         return this;
       } catch (error) {
         await this.kill();
-        // Between finding a port free and taking it, somebody else may have had it.
+        // Between finding a port free and taking it, somebody else may have had it: then it has ended by itself.
         if (fixed || attempt >= 2) throw error;
       }
     }
@@ -126,7 +133,7 @@ export abstract class Peer {
     running.add(child);
     child.once('exit', () => running.delete(child));
     const deadline = Date.now() + startTimeoutMs;
-    while (!(await answersOptions(this.port))) {
+    while (!(await answersOptions(this.transport, this.host, this.port))) {
       if (failure) throw failure;
       if (child.exitCode !== null || Date.now() > deadline) {
         throw new Error(`${file} did not start on port ${this.port}:\n${this.output}`);
@@ -136,32 +143,99 @@ export abstract class Peer {
   }
 }
 
+/** Kamailio, and what can be asked of it while it runs. */
+abstract class KamailioPeer extends Peer {
+  /** How many requests of a method have reached it since it was started. */
+  async requests(method: 'INVITE' | 'UPDATE' | 'INFO'): Promise<number> {
+    const statistic = await this.control('stats.fetch', `rcv_requests_${method.toLowerCase()}`);
+    return Number(/: (\d+)/.exec(statistic)?.[1]);
+  }
+
+  protected async control(...parameters: string[]): Promise<string> {
+    const { stdout } = await run('kamcmd', ['-s', `unix:${join(this.directory, 'ctl')}`, ...parameters]);
+    return stdout;
+  }
+
+  protected kamailio(
+    template: string,
+    values: { [placeholder: string]: string | number },
+    variants: string[],
+  ): { file: string; arguments: string[] } {
+    const directories = { RUN_DIR: this.directory, MODULES: modulesDirectory() };
+    const configuration = this.write(template, { ...directories, ...values });
+    const files = ['-f', configuration, '-P', join(this.directory, 'pid'), '-Y', this.directory];
+    const variantFlags = variants.flatMap((variant) => ['-A', variant]);
+    return { file: 'kamailio', arguments: [...files, '-m', '64', '-M', '8', '-DD', '-E', ...variantFlags] };
+  }
+}
+
+/**
+ * How an edge differs from a plain one. POOL: it records `edge.pool.test`, the name that it shares with its siblings.
+ * SIPRE: a route that it has forgotten is answered 430 (MS-SIPRE, 3.7). AUTH_407 and AUTH_401: it asks for the
+ * credentials of `alice`, whose password is `secret`, as a proxy and as a server.
+ */
+export type EdgeVariant = 'POOL' | 'SIPRE' | 'AUTH_401' | 'AUTH_407';
+
+/** What an edge may be given. */
+export interface EdgeOptions {
+  variants?: EdgeVariant[];
+  /** With it the edge speaks TLS and secure WebSocket, on `tlsPort`. Paths of PEM files. */
+  tls?: { certificate: string; key: string };
+  /** An edge to stand beside: on the same ports of another address, as siblings in a pool do. */
+  sibling?: KamailioEdge;
+}
+
 /** An intermediate hop: a record-routing proxy without dialog state, before a Focus. */
-export class KamailioEdge extends Peer {
+export class KamailioEdge extends KamailioPeer {
+  override readonly host: string;
+  /** Port on `host` for TLS and secure WebSocket. */
+  tlsPort = 0;
+  private ages = 0;
+
   constructor(
     private readonly focusPort: number,
-    private readonly variant?: 'POOL' | 'SIPRE',
+    private readonly options: EdgeOptions = {},
   ) {
     super();
+    const { sibling } = options;
+    this.host = sibling ? '127.0.0.2' : '127.0.0.1';
+    if (sibling) {
+      this.port = sibling.port;
+      this.tlsPort = sibling.tlsPort;
+    }
+  }
+
+  /** Variant SIPRE: from now on every route that it has recorded is stale. */
+  async forgetRoutes(): Promise<void> {
+    this.ages += 1;
+    await this.control('htable.seti', 'route', 'age', String(this.ages));
   }
 
   protected override async command(): Promise<{ file: string; arguments: string[] }> {
-    const values = { EDGE_PORT: this.port, FOCUS_PORT: this.focusPort, MODULES: modulesDirectory() };
-    return kamailio(this.write('kamailio-edge.cfg', values), this.directory, this.variant ? ['-A', this.variant] : []);
+    const { variants = [], tls } = this.options;
+    if (this.tlsPort === 0) this.tlsPort = await freePort();
+    const values = {
+      EDGE_HOST: this.host,
+      EDGE_PORT: this.port,
+      TLS_PORT: this.tlsPort,
+      FOCUS_PORT: this.focusPort,
+      CERTIFICATE: tls?.certificate ?? '',
+      PRIVATE_KEY: tls?.key ?? '',
+    };
+    return this.kamailio('kamailio-edge.cfg', values, [...variants, ...(tls ? ['TLS'] : [])]);
   }
 }
 
 /** A small Focus with rosters; its state is lost when it is killed. */
-export class KamailioFocus extends Peer {
+export class KamailioFocus extends KamailioPeer {
+  /** Tells it the address of the name of a pool, so that it can send to the hops that recorded that name. */
+  async resolve(name: string, address: string): Promise<void> {
+    await this.control('dns.add_a', name, '3600', address, '0');
+  }
+
   /** Makes it answer a method with a status; 1 is silence, 0 is normal. */
   async fault(method: string, status: number): Promise<void> {
     await this.control('htable.seti', 'fault', method, String(status));
-  }
-
-  /** How many requests of a method have reached it since it was started. */
-  async requests(method: 'INVITE' | 'UPDATE'): Promise<number> {
-    const statistic = await this.control('stats.fetch', `rcv_requests_${method.toLowerCase()}`);
-    return Number(/: (\d+)/.exec(statistic)?.[1]);
   }
 
   protected override async command(): Promise<{ file: string; arguments: string[] }> {
@@ -170,18 +244,16 @@ export class KamailioFocus extends Peer {
     for (const script of ['standard-create.sql', 'presence-create.sql']) {
       await run('sqlite3', [database, `.read /usr/share/kamailio/db_sqlite/${script}`]);
     }
-    const values = { FOCUS_PORT: this.port, RUN_DIR: this.directory, MODULES: modulesDirectory() };
-    return kamailio(this.write('kamailio-focus.cfg', values), this.directory, []);
-  }
-
-  private async control(...parameters: string[]): Promise<string> {
-    const { stdout } = await run('kamcmd', ['-s', `unix:${join(this.directory, 'focus.ctl')}`, ...parameters]);
-    return stdout;
+    return this.kamailio('kamailio-focus.cfg', { FOCUS_PORT: this.port }, []);
   }
 }
 
-/** A Focus for many dialogs; it sends one fixed roster, and ends when a connection of its is reset. */
+/** A Focus for many dialogs; it sends one fixed roster, and over TCP it ends when a connection of its is reset. */
 export class SippFocus extends Peer {
+  constructor(protected override readonly transport: 'tcp' | 'udp' = 'tcp') {
+    super();
+  }
+
   protected override async command(): Promise<{ file: string; arguments: string[] }> {
     const control = await freePort();
     const address = [
@@ -196,7 +268,7 @@ export class SippFocus extends Peer {
       '-cp',
       `${control}`,
     ];
-    const behaviour = ['-nostdin', '-t', 't1', '-l', '20000', '-deadcall_wait', '0'];
+    const behaviour = ['-nostdin', '-t', this.transport === 'tcp' ? 't1' : 'u1', '-l', '20000', '-deadcall_wait', '0'];
     return { file: 'sipp', arguments: ['-sf', this.write('sipp-focus.xml', {}), ...address, ...behaviour] };
   }
 }
@@ -207,24 +279,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // It is gone already.
   }
-}
-
-function kamailio(configuration: string, directory: string, more: string[]): { file: string; arguments: string[] } {
-  const parameters = [
-    '-f',
-    configuration,
-    '-P',
-    join(directory, 'pid'),
-    '-Y',
-    directory,
-    '-m',
-    '64',
-    '-M',
-    '8',
-    '-DD',
-    '-E',
-  ];
-  return { file: 'kamailio', arguments: [...parameters, ...more] };
 }
 
 function pathOf(command: string): string | undefined {
@@ -250,25 +304,38 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether somebody answers OPTIONS over TCP there. */
-function answersOptions(port: number): Promise<boolean> {
+/** Whether somebody answers OPTIONS there. */
+function answersOptions(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
+  const id = Math.random().toString(36).slice(2);
+  const options = (localPort: number): string =>
+    `OPTIONS sip:${host}:${port} SIP/2.0\r\n` +
+    `Via: SIP/2.0/${transport.toUpperCase()} 127.0.0.1:${localPort};rport;branch=z9hG4bK${id}\r\n` +
+    `Max-Forwards: 70\r\nFrom: <sip:ready@127.0.0.1>;tag=${id}\r\nTo: <sip:${host}:${port}>\r\nCall-ID: ${id}\r\n` +
+    `CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`;
+  const isAnswer = (chunk: Buffer): boolean => chunk.toString().startsWith('SIP/2.0 200');
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    if (transport === 'udp') {
+      const socket = createSocket('udp4');
+      const finish = (answered: boolean): void => {
+        clearTimeout(impatience);
+        socket.close();
+        resolve(answered);
+      };
+      const impatience = setTimeout(() => finish(false), 2000);
+      socket.once('error', () => finish(false));
+      socket.on('message', (chunk) => finish(isAnswer(chunk)));
+      socket.connect(port, host, () => socket.send(options(socket.address().port)));
+      return;
+    }
+    const socket = connect(port, host);
     const finish = (answered: boolean): void => {
       resolve(answered);
       socket.end();
       socket.setTimeout(100, () => socket.destroy());
     };
     socket.on('error', () => finish(false));
-    socket.setTimeout(500, () => finish(false));
-    socket.on('data', (chunk) => finish(chunk.toString().startsWith('SIP/2.0 200')));
-    socket.on('connect', () => {
-      const id = Math.random().toString(36).slice(2);
-      socket.write(
-        `OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:${socket.localPort};branch=z9hG4bK${id}\r\n` +
-          `Max-Forwards: 70\r\nFrom: <sip:ready@127.0.0.1>;tag=${id}\r\nTo: <sip:127.0.0.1:${port}>\r\nCall-ID: ${id}\r\n` +
-          `CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`,
-      );
-    });
+    socket.setTimeout(2000, () => finish(false));
+    socket.on('data', (chunk) => finish(isAnswer(chunk)));
+    socket.on('connect', () => socket.write(options(socket.localPort ?? 0)));
   });
 }

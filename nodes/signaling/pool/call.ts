@@ -1,9 +1,11 @@
 import type { SignalingEvent } from '../../recovery/signaling';
 import { packetIntervalMs } from './options';
 import { mediaTypesOf } from './participants';
+import type { Identity } from './system';
 
 /** Our end of a call. */
 export interface Caller {
+  readonly identity: Identity;
   /** The MCU hangs up. */
   hangUp(call: Call): void;
   /** Packets began or ceased to flow. */

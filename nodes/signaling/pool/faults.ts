@@ -94,12 +94,12 @@ function inject(system: System, fault: PoolFault, conference: string): JsonObjec
       return { from: 'the next join or re-join' };
     case 'admit': {
       const focus = focusOf(system, conference);
-      if (!focus.lobby.has(system.identity.uri)) throw new Impossible(`We are not in the lobby of ${conference}.`);
-      focus.admitUs();
+      if (!focus.lobby.has(system.ours.identity.uri)) throw new Impossible(`We are not in the lobby of ${conference}.`);
+      focus.emptyLobby([system.ours.identity.uri], true);
       return {};
     }
     case 'eject':
-      if (!focusOf(system, conference).remove(system.identity.uri)) {
+      if (!focusOf(system, conference).remove(system.ours.identity.uri)) {
         throw new Impossible(`We are neither in ${conference} nor in its lobby.`);
       }
       return {};
@@ -109,7 +109,7 @@ function inject(system: System, fault: PoolFault, conference: string): JsonObjec
     case 'participant-join': {
       const focus = focusOf(system, conference);
       const participant = uri(fault.participant);
-      if (focus.users.has(participant) || focus.lobby.has(participant) || participant === system.identity.uri) {
+      if (focus.users.has(participant) || focus.lobby.has(participant) || participant === system.ours.identity.uri) {
         throw new Impossible(`${participant} is in ${conference} already, or is ourselves.`);
       }
       if (!focus.hasRoom()) {
@@ -123,7 +123,7 @@ function inject(system: System, fault: PoolFault, conference: string): JsonObjec
     case 'participant-leave': {
       const focus = focusOf(system, conference);
       const participant = uri(fault.participant);
-      if (participant === system.identity.uri) throw new Impossible('To end our own participation, use "eject".');
+      if (participant === system.ours.identity.uri) throw new Impossible('To end our own participation, use "eject".');
       if (!focus.remove(participant)) throw new Impossible(`${participant} is not in ${conference}.`);
       return { participant };
     }
@@ -136,7 +136,8 @@ function inject(system: System, fault: PoolFault, conference: string): JsonObjec
 
 /** Who hosts what, which hops are broken, how many there are. */
 export function statusOf(system: System, conference: string): JsonObject {
-  const { frontEnds, route, foci, lines, identity, agenda } = system;
+  const { frontEnds, route, foci, ours, agenda } = system;
+  const { identity, lines } = ours;
   const focus = foci.get(conference);
   const line = lines.get(conference);
   const now = agenda.now();
@@ -147,7 +148,7 @@ export function statusOf(system: System, conference: string): JsonObject {
     mcus: Object.fromEntries(
       (focus?.mcus ?? []).map(({ name, report, host }) => [name, { report, frontEnd: host?.name ?? null }]),
     ),
-    dialog: focus?.dialog?.number ?? null,
+    dialog: focus?.dialogs.get(identity.uri)?.number ?? null,
     placement: focus?.users.has(identity.uri) ? 'conference' : focus?.lobby.has(identity.uri) ? 'lobby' : null,
     participants: focus?.users.size ?? 0,
     lobby: focus?.lobby.size ?? 0,
@@ -179,7 +180,7 @@ function mcuOf(focus: Focus, name: string): Mcu {
 /** Established calls that have packets. */
 function callsOf(system: System, conference: string, name: string): Call[] {
   mcuOf(focusOf(system, conference), name);
-  const calls = [...(system.lines.get(conference)?.calls.values() ?? [])];
+  const calls = [...(system.ours.lines.get(conference)?.calls.values() ?? [])];
   return calls.filter(({ mcu, phase, hasPackets }) => mcu === name && phase === 'established' && hasPackets);
 }
 

@@ -1,6 +1,6 @@
 /**
  * One conference: its Focus, its roster and lobby, and its MCUs. What it knows is replicated over the pool, as in a real
- * one: when its front end dies, the dialog with us is lost and the conference is not.
+ * one: when its front end dies, the dialogs are lost and the conference is not.
  */
 import type { JsonObject, McuReport, Media, Participant } from '../../recovery/messages';
 import type {
@@ -18,10 +18,11 @@ import type { FrontEnd } from './front-ends';
 import { poolLimits } from './options';
 import { deletedUser, mediaOf, mediaTypesOf, medium, plainParticipant, user, withMedia } from './participants';
 import { hash } from './random';
-import type { System } from './system';
+import type { Identity, System } from './system';
 
 /** Whoever has a dialog with the Focus, and gets its notifications. */
 export interface Subscriber {
+  readonly identity: Identity;
   /** Sends something over the route. It is lost when the route breaks, or the Focus dies on its dialog, on the way. */
   notify(dialog: Dialog, event: SignalingEvent): void;
 }
@@ -50,7 +51,6 @@ export interface Mcu {
   host: FrontEnd | null;
   /** When it becomes active; null when it is, or when it waits for any front end to come up. */
   activation: Appointment | null;
-  /** Calls of ours. */
   readonly calls: Set<Call>;
 }
 
@@ -67,8 +67,8 @@ export class Focus {
   properties: JsonObject = { locked: false };
   /** Null while the Focus fails over. */
   host: FrontEnd | null;
-  /** The dialog with us; null when there is none, or none any more. */
-  dialog: Dialog | null = null;
+  /** Dialogs with participants, by their entity. */
+  readonly dialogs = new Map<string, Dialog>();
   private move: Appointment | null = null;
   private readonly key: number;
   private moves = 0;
@@ -103,16 +103,16 @@ export class Focus {
     return this.mcus.find((mcu) => mcu.name === name);
   }
 
-  // ---------------------------------------------------------------------------------------------------- our own part
+  // ---------------------------------------------------------------------------------------------------- who has a dialog
 
-  /** Lets us in, or into the lobby; replaces the dialog that we had. */
+  /** Lets somebody in, or into the lobby; replaces the dialog that they had. */
   join(
     { dialog: number, rejoin, displayName, role }: Join,
     subscriber: Subscriber,
     toLobby: boolean,
   ): Dialog | Refusal {
     if (this.host === null) return focusAway();
-    const { uri } = this.system.identity;
+    const { uri } = subscriber.identity;
     const known = this.users.get(uri);
     if (!known && !this.lobby.has(uri) && !this.hasRoom())
       return refused(403, 'MaximumMeetingSizeExceeded', roomMessage);
@@ -121,69 +121,63 @@ export class Focus {
     const self = user(
       uri,
       role ?? known?.roles[0] ?? 'attendee',
-      this.ownMedia(known),
-      displayName ?? this.system.identity.displayName,
+      this.mediaInCalls(uri, known),
+      displayName ?? subscriber.identity.displayName,
     );
     const [enters, leaves] = placement === 'conference' ? [this.users, this.lobby] : [this.lobby, this.users];
+    this.dialogs.delete(uri);
     enters.set(uri, self);
-    leaves.delete(uri);
-    this.dialog = new Dialog(number, subscriber, placement);
-    return this.dialog;
+    const changesPlace = leaves.delete(uri);
+    if (placement === 'conference') this.publish([self], changesPlace);
+    else this.publish(changesPlace ? [deletedUser(uri)] : [], true);
+    const dialog = new Dialog(number, subscriber, placement);
+    this.dialogs.set(uri, dialog);
+    return dialog;
   }
 
-  /** A leader lets us in from the lobby; while the Focus is away, the next re-join will tell. */
-  admitUs(): void {
-    const { uri } = this.system.identity;
-    this.users.set(uri, this.lobby.get(uri) as DocumentUser);
-    this.lobby.delete(uri);
-    const { dialog } = this;
-    if (dialog === null) return;
-    dialog.placement = 'conference';
-    dialog.subscriber.notify(dialog, {
-      event: 'admitted',
-      dialog: dialog.number,
-      document: this.document(dialog),
-      mcus: this.reports(),
-    });
-  }
-
-  /** We left. It also clears up what a lost dialog had left behind, as a Focus does with participants without one. */
+  /** A participant left. It also clears up what a lost dialog had left behind, as a Focus does with those without one. */
   leave(subscriber: Subscriber, number: number): void {
-    const { dialog } = this;
-    if (dialog !== null && (dialog.subscriber !== subscriber || dialog.number !== number)) return;
-    this.forgetUs();
+    const { uri } = subscriber.identity;
+    const dialog = this.dialogs.get(uri);
+    if (dialog !== undefined && (dialog.subscriber !== subscriber || dialog.number !== number)) return;
+    this.forget(uri);
   }
 
-  /** The Focus ends our participation, and that of our calls. */
-  dismiss(cause: 'ejected' | 'conference-ended'): void {
-    const { dialog } = this;
-    this.forgetUs();
-    if (dialog !== null) dialog.subscriber.notify(dialog, { event: 'ended', dialog: dialog.number, cause });
+  /** The conference is over: the Focus ends everybody's participation, and their calls. */
+  dismissAll(): void {
+    const dialogs = [...this.dialogs.values()];
+    this.dialogs.clear();
+    for (const mcu of this.mcus) for (const { caller } of mcu.calls) this.hangUp(mcu, caller.identity.uri);
+    for (const dialog of dialogs) this.dismiss(dialog, 'conference-ended');
   }
 
-  /** Shows our media as our calls have them; says nothing when they are as before. */
-  callsChanged(): void {
-    const known = this.users.get(this.system.identity.uri);
+  /** Shows somebody's media as their calls have them; says nothing when they are as before. */
+  callsChanged(entity: string): void {
+    const known = this.users.get(entity);
     if (!known) return;
     const before = mediaOf(known);
-    const media = this.ownMedia(known);
+    const media = this.mediaInCalls(entity, known);
     if (media.length === before.length && media.every((one) => before.includes(one))) return;
     this.put(withMedia(known, media));
   }
 
-  private forgetUs(): void {
-    const { uri } = this.system.identity;
-    this.dialog = null;
-    this.users.delete(uri);
-    this.lobby.delete(uri);
-    for (const mcu of this.mcus) this.hangUp(mcu);
+  private dismiss(dialog: Dialog, cause: 'ejected' | 'conference-ended'): void {
+    dialog.subscriber.notify(dialog, { event: 'ended', dialog: dialog.number, cause });
   }
 
-  private ownMedia(known: DocumentUser | undefined): Media[] {
+  private forget(entity: string): void {
+    this.dialogs.delete(entity);
+    if (this.users.delete(entity)) this.publish([deletedUser(entity)]);
+    if (this.lobby.delete(entity)) this.publish([], true);
+    for (const mcu of this.mcus) this.hangUp(mcu, entity);
+  }
+
+  private mediaInCalls(entity: string, known: DocumentUser | undefined): Media[] {
     const before = known ? mediaOf(known) : [];
     const media: Media[] = [];
     for (const mcu of this.mcus) {
       for (const call of mcu.calls) {
+        if (call.caller.identity.uri !== entity) continue;
         for (const type of call.media) {
           if (media.some(({ id }) => id === type)) continue;
           media.push(before.find(({ id }) => id === type) ?? medium(type));
@@ -222,29 +216,46 @@ export class Focus {
     this.publish([], true);
   }
 
-  /** A participant goes, or stops waiting; if it is us, our participation ends. False if there is no such participant. */
+  /** A participant goes, or stops waiting; who has a dialog is told. False if there is no such participant. */
   remove(entity: string): boolean {
-    if (entity === this.system.identity.uri && (this.users.has(entity) || this.lobby.has(entity))) {
-      this.dismiss('ejected');
-      return true;
-    }
-    if (this.users.delete(entity)) this.publish([deletedUser(entity)]);
-    else if (this.lobby.delete(entity)) this.publish([], true);
-    else return false;
+    if (!this.users.has(entity) && !this.lobby.has(entity)) return false;
+    const dialog = this.dialogs.get(entity);
+    this.forget(entity);
+    if (dialog) this.dismiss(dialog, 'ejected');
     return true;
   }
 
-  /** Those who wait get in, or are turned away. */
+  /** Those who wait get in, or are turned away; while the Focus is away, their next re-join will tell. */
   emptyLobby(entities: Iterable<string>, admitted: boolean): void {
     const changed: DocumentUser[] = [];
+    const dialogs: Dialog[] = [];
     for (const entity of entities) {
       const waiting = this.lobby.get(entity) as DocumentUser;
       this.lobby.delete(entity);
-      if (!admitted) continue;
+      const dialog = this.dialogs.get(entity);
+      if (dialog) dialogs.push(dialog);
+      if (!admitted) {
+        this.dialogs.delete(entity);
+        continue;
+      }
       this.users.set(entity, waiting);
       changed.push(waiting);
     }
     this.publish(changed, true);
+    for (const dialog of dialogs) {
+      if (admitted) this.admit(dialog);
+      else this.dismiss(dialog, 'ejected');
+    }
+  }
+
+  private admit(dialog: Dialog): void {
+    dialog.placement = 'conference';
+    dialog.subscriber.notify(dialog, {
+      event: 'admitted',
+      dialog: dialog.number,
+      document: this.document(dialog),
+      mcus: this.reports(),
+    });
   }
 
   /** Sets properties of the conference; says nothing when they had these values. */
@@ -283,10 +294,9 @@ export class Focus {
     };
   }
 
-  /** Sends a full document, if we are subscribed. */
-  publishAll(): void {
-    const { dialog } = this;
-    if (dialog === null || dialog.placement === 'lobby') return;
+  /** Sends a full document, unless they wait in the lobby. */
+  publishTo(dialog: Dialog): void {
+    if (dialog.placement === 'lobby') return;
     dialog.subscriber.notify(dialog, { event: 'document', dialog: dialog.number, document: this.document(dialog) });
   }
 
@@ -295,13 +305,19 @@ export class Focus {
   }
 
   private publish(users: DocumentUser[], lobbyChanged = false, properties?: JsonObject): void {
-    const { dialog } = this;
-    if (dialog === null || dialog.placement === 'lobby') return;
-    dialog.version += 1;
-    const document: ConferenceDocument = { state: 'partial', version: dialog.version, users };
-    if (lobbyChanged) document.lobby = this.waiting();
-    if (properties) document.properties = properties;
-    dialog.subscriber.notify(dialog, { event: 'document', dialog: dialog.number, document });
+    const lobby = lobbyChanged ? this.waiting() : undefined;
+    for (const dialog of this.attending()) {
+      dialog.version += 1;
+      const document: ConferenceDocument = { state: 'partial', version: dialog.version, users };
+      if (lobby) document.lobby = lobby;
+      if (properties) document.properties = properties;
+      dialog.subscriber.notify(dialog, { event: 'document', dialog: dialog.number, document });
+    }
+  }
+
+  /** Dialogs with those who do not wait in the lobby. */
+  private attending(): Dialog[] {
+    return [...this.dialogs.values()].filter(({ placement }) => placement === 'conference');
   }
 
   // ------------------------------------------------------------------------------------------------------------ MCUs
@@ -327,15 +343,15 @@ export class Focus {
     if (mcu.calls.size === 0) return;
     const calls = [...mcu.calls];
     mcu.calls.clear();
-    this.callsChanged();
+    for (const entity of new Set(calls.map(({ caller }) => caller.identity.uri))) this.callsChanged(entity);
     for (const call of calls) call.lose(agenda.now());
   }
 
-  /** The MCU hangs up on us. */
-  hangUp(mcu: Mcu): void {
-    const calls = [...mcu.calls];
-    mcu.calls.clear();
+  /** The MCU hangs up on somebody. */
+  hangUp(mcu: Mcu, entity: string): void {
+    const calls = [...mcu.calls].filter(({ caller }) => caller.identity.uri === entity);
     for (const call of calls) {
+      mcu.calls.delete(call);
       call.lose(this.system.agenda.now());
       call.caller.hangUp(call);
     }
@@ -355,9 +371,9 @@ export class Focus {
 
   private report(mcu: Mcu, report: Mcu['report']): void {
     mcu.report = report;
-    const { dialog } = this;
-    if (dialog === null || dialog.placement === 'lobby') return;
-    dialog.subscriber.notify(dialog, { event: 'mcu-report', dialog: dialog.number, mcu: mcu.name, report });
+    for (const dialog of this.attending()) {
+      dialog.subscriber.notify(dialog, { event: 'mcu-report', dialog: dialog.number, mcu: mcu.name, report });
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------ front ends
@@ -367,8 +383,8 @@ export class Focus {
     const { agenda, options } = this.system;
     if (this.host === frontEnd) {
       this.host = null;
-      if (this.dialog !== null) this.dialog.lost = true;
-      this.dialog = null;
+      for (const dialog of this.dialogs.values()) dialog.lost = true;
+      this.dialogs.clear();
       this.move = agenda.after(options.failoverMs, () => {
         this.move = null;
         this.placeFocus(frontEnd);

@@ -1,4 +1,4 @@
-/** Our side of one conference: what is asked for travels to the pool, what the pool says travels back. */
+/** A participant's side of one conference, in comments ours: what is asked for travels to the pool, what the pool says travels back. */
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import type { Appointment } from './agenda';
 import {
@@ -15,7 +15,7 @@ import { Call, type Caller } from './call';
 import { Dialog, type Mcu, type Subscriber } from './focus';
 import { focusOperations, mcuOperations } from './operations';
 import { inviteTimeoutMs, poolLimits } from './options';
-import type { System } from './system';
+import type { Identity, Member, System } from './system';
 
 type Effect<Name extends SignalingEffect['effect']> = Extract<SignalingEffect, { effect: Name }>;
 type Request = Effect<'request'>;
@@ -42,9 +42,14 @@ export class Line implements Subscriber, Caller {
 
   constructor(
     private readonly system: System,
+    private readonly member: Member,
     private readonly conference: string,
     private readonly listener: (event: SignalingEvent) => void,
   ) {}
+
+  get identity(): Identity {
+    return this.member.identity;
+  }
 
   /** Do our dialogs meet a hop that knows nothing of them? */
   get hasStaleRoute(): boolean {
@@ -107,7 +112,7 @@ export class Line implements Subscriber, Caller {
     this.dialog = number;
     this.established = false;
     this.sessionTimer = 'running';
-    const toLobby = system.lobbyNext.has(this.conference);
+    const toLobby = this.member === system.ours && system.lobbyNext.has(this.conference);
     let joined: { dialog: Dialog; event: SignalingEvent } | null = null;
     this.exchange(
       inviteTimeoutMs,
@@ -119,7 +124,7 @@ export class Line implements Subscriber, Caller {
         if (focus === null) return refused(403, 'MaximumConferencesExceeded');
         const dialog = focus.join(effect, this, toLobby);
         if (!(dialog instanceof Dialog)) return dialog;
-        system.lobbyNext.delete(this.conference);
+        if (toLobby) system.lobbyNext.delete(this.conference);
         this.routeSet = system.route.routeSet;
         const { placement } = dialog;
         const content =
@@ -186,8 +191,9 @@ export class Line implements Subscriber, Caller {
     const { route, foci } = this.system;
     if (route.path !== 'up') return;
     this.travelUp(() => {
-      if (route.path !== 'up' || this.hasStaleRoute || this.dialogAtFocus(dialog) === null) return;
-      foci.get(this.conference)?.publishAll();
+      const atFocus = this.dialogAtFocus(dialog);
+      if (route.path !== 'up' || this.hasStaleRoute || atFocus === null) return;
+      foci.get(this.conference)?.publishTo(atFocus);
     });
   }
 
@@ -207,7 +213,7 @@ export class Line implements Subscriber, Caller {
     if (mcuName === undefined) return focusOperations[operation]?.(focus, given, this.system) ?? dialogGone();
     const mcu = focus.mcu(mcuName) as Mcu;
     if (mcu.report !== 'active') return refused(503);
-    return mcuOperations[operation]?.(focus, given, mcu, this.system) ?? dialogGone();
+    return mcuOperations[operation]?.(focus, given, mcu, this.identity.uri) ?? dialogGone();
   }
 
   /** What is refused here, before anything is sent. */
@@ -223,8 +229,8 @@ export class Line implements Subscriber, Caller {
   }
 
   private dialogAtFocus(number: number): Dialog | null {
-    const dialog = this.system.foci.get(this.conference)?.dialog ?? null;
-    return dialog !== null && dialog.number === number && dialog.subscriber === this ? dialog : null;
+    const dialog = this.system.foci.get(this.conference)?.dialogs.get(this.identity.uri);
+    return dialog !== undefined && dialog.number === number && dialog.subscriber === this ? dialog : null;
   }
 
   // ------------------------------------------------------------------------------------------------- calls to the MCUs
@@ -249,7 +255,7 @@ export class Line implements Subscriber, Caller {
       () => {
         const focus = foci.get(this.conference);
         const mcu = focus?.mcu(name);
-        if (!focus?.users.has(this.system.identity.uri) || !mcu) return refused(403);
+        if (!focus?.users.has(this.identity.uri) || !mcu) return refused(403);
         if (mcu.report !== 'active') return refused(mcu.report === 'inactive' ? 480 : 503);
         if (call.phase === 'over') return refused(487);
         call.phase = 'accepted';
@@ -262,7 +268,7 @@ export class Line implements Subscriber, Caller {
           call.phase = 'established';
           this.tell({ event: 'call-accepted', callId, mcu: name });
           if (call.hasPackets) call.startMedia(agenda.now());
-          foci.get(this.conference)?.callsChanged();
+          foci.get(this.conference)?.callsChanged(this.identity.uri);
           return;
         }
         if (!hungUpHere) this.calls.delete(callId);
@@ -280,7 +286,8 @@ export class Line implements Subscriber, Caller {
     const getsThrough = route.path === 'up';
     this.travelUp(() => {
       const focus = foci.get(this.conference);
-      if (call && getsThrough && route.path === 'up' && focus?.mcu(name)?.calls.delete(call)) focus.callsChanged();
+      if (call && getsThrough && route.path === 'up' && focus?.mcu(name)?.calls.delete(call))
+        focus.callsChanged(this.identity.uri);
       // As with leaving: over once the BYE was sent.
       this.travelDown(() => this.tell({ event: 'call-ended', callId, mcu: name, reason: 'HungUp' }));
     });

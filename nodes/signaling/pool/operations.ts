@@ -7,7 +7,7 @@ import { mediaOf, mediaTypesOf, medium, user, withMedia } from './participants';
 import type { System } from './system';
 
 type FocusOperation = (focus: Focus, given: JsonObject, system: System) => Outcome;
-type McuOperation = (focus: Focus, given: JsonObject, mcu: Mcu, system: System) => Outcome;
+type McuOperation = (focus: Focus, given: JsonObject, mcu: Mcu, asker: string) => Outcome;
 
 const noSuchParticipant = (): Outcome => refused(404, 'EndpointDoesNotExist');
 const noRoom = (): Outcome => refused(403, 'MaximumMeetingSizeExceeded');
@@ -57,12 +57,12 @@ export const mcuOperations: { readonly [operation: string]: McuOperation } = {
     focus.put(known ? withMedia(known, [...mediaOf(known), media]) : user(participant, 'attendee', [media]));
     return accepted;
   },
-  eject: (focus, { participant }, mcu, system) => {
+  eject: (focus, { participant }, mcu) => {
     const known = focus.users.get(String(participant));
     if (!known) return noSuchParticipant();
-    if (participant === system.identity.uri) {
-      focus.hangUp(mcu);
-      focus.callsChanged();
+    if (focus.dialogs.has(known.entity)) {
+      focus.hangUp(mcu, known.entity);
+      focus.callsChanged(known.entity);
       return accepted;
     }
     const left = mediaOf(known).filter((media) => !mixes(mcu, media));
@@ -70,8 +70,8 @@ export const mcuOperations: { readonly [operation: string]: McuOperation } = {
     focus.put(withMedia(known, left));
     return accepted;
   },
-  mute: (focus, { participant }, mcu, system) => direct(focus, participant, mcu, system, 'recvonly'),
-  unmute: (focus, { participant }, mcu, system) => direct(focus, participant, mcu, system, 'sendrecv'),
+  mute: (focus, { participant }, mcu, asker) => direct(focus, participant, mcu, asker, 'recvonly'),
+  unmute: (focus, { participant }, mcu, asker) => direct(focus, participant, mcu, asker, 'sendrecv'),
 };
 
 function configure(focus: Focus, properties: JsonObject): Outcome {
@@ -87,14 +87,14 @@ function emptyLobby(focus: Focus, participants: unknown, admitted: boolean): Out
   return accepted;
 }
 
-/** Sets the direction of the media of one participant or, without one, of everybody but us. */
-function direct(focus: Focus, participant: unknown, mcu: Mcu, { identity }: System, status: string): Outcome {
+/** Sets the direction of the media of one participant or, without one, of everybody but the asker. */
+function direct(focus: Focus, participant: unknown, mcu: Mcu, asker: string, status: string): Outcome {
   const everybody = participant === undefined;
   const chosen = everybody ? [...focus.users.values()] : [focus.users.get(String(participant))];
   const changed: DocumentUser[] = [];
   for (const known of chosen) {
     if (!known) return noSuchParticipant();
-    if (everybody && known.entity === identity.uri) continue;
+    if (everybody && known.entity === asker) continue;
     const media = mediaOf(known);
     const mixed = media.filter((one) => mixes(mcu, one));
     if (!everybody && mixed.length === 0) return refused(404, 'MediaDoesNotExist');

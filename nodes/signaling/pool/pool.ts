@@ -1,7 +1,7 @@
 /**
  * The embedded pool: a conferencing system inside the process, with front ends, Focus, MCUs, hops, a lobby, and faults on
  * purpose. It runs on a clock that it is given and draws no randomness but from its seed, so that the same calls at the
- * same times give the same events. One pool serves one endpoint.
+ * same times give the same events. One pool serves one endpoint; others take part through ports of their own.
  */
 import type { JsonObject } from '../../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../../recovery/signaling';
@@ -9,7 +9,7 @@ import type { Clock, SignalingPort } from '../port';
 import { type FaultResult, injectFault, type PoolFault, statusOf } from './faults';
 import { Line } from './line';
 import type { PoolOptions } from './options';
-import { type Identity, System } from './system';
+import { type Identity, Member, System } from './system';
 
 export type { FaultResult, PoolFault } from './faults';
 export { type PoolOptions, poolDefaults, poolLimits } from './options';
@@ -29,8 +29,18 @@ export class Pool {
   port(identity: Identity): SignalingPort {
     if (this.served) throw new Error('A pool serves one endpoint, and its port was taken already.');
     this.served = true;
-    this.system.identity = identity;
-    return new PoolPort(this.system);
+    this.system.ours.identity = identity;
+    return new PoolPort(this.system, this.system.ours);
+  }
+
+  /**
+   * The pool as somebody else sees it, who is one more participant in its conferences: a port per URI. Closing the port
+   * says BYE; the pool goes on.
+   */
+  guestPort(identity: Identity): SignalingPort {
+    const guest = new Member(identity);
+    if (!this.system.closed) this.system.members.add(guest);
+    return new PoolPort(this.system, guest);
   }
 
   /** Injects a fault; what it causes is told as events, later. */
@@ -45,24 +55,29 @@ export class Pool {
 }
 
 class PoolPort implements SignalingPort {
-  constructor(private readonly system: System) {}
+  constructor(
+    private readonly system: System,
+    private readonly member: Member,
+  ) {}
 
   attach(conference: string, listener: (event: SignalingEvent) => void): void {
-    if (this.system.closed) return;
+    if (!this.system.members.has(this.member)) return;
     this.detach(conference);
-    this.system.lines.set(conference, new Line(this.system, conference, listener));
+    this.member.lines.set(conference, new Line(this.system, this.member, conference, listener));
   }
 
   perform(conference: string, effect: SignalingEffect): void {
-    this.system.lines.get(conference)?.perform(effect);
+    this.member.lines.get(conference)?.perform(effect);
   }
 
   detach(conference: string): void {
-    this.system.lines.get(conference)?.detach();
-    this.system.lines.delete(conference);
+    this.member.lines.get(conference)?.detach();
+    this.member.lines.delete(conference);
   }
 
   async close(): Promise<void> {
-    this.system.close();
+    if (this.member === this.system.ours) return this.system.close();
+    for (const conference of [...this.member.lines.keys()]) this.detach(conference);
+    this.system.members.delete(this.member);
   }
 }

@@ -13,7 +13,15 @@ export interface Identity {
   displayName?: string;
 }
 
-/** Everything there is in one pool: servers, hops, conferences, and our lines to them. */
+/** Somebody who takes part through a port of the pool. */
+export class Member {
+  /** Conferences that they serve, by URI. */
+  readonly lines = new Map<string, Line>();
+
+  constructor(public identity: Identity) {}
+}
+
+/** Everything there is in one pool: servers, hops, conferences, and the lines to them. */
 export class System {
   readonly options: PoolOptions;
   readonly agenda: Agenda;
@@ -21,14 +29,14 @@ export class System {
   readonly route: Route;
   /** Conferences that exist, by URI. */
   readonly foci = new Map<string, Focus>();
-  /** Conferences that we serve, by URI. */
-  readonly lines = new Map<string, Line>();
+  /** The endpoint that the pool is embedded for: faults that say whom they strike by nothing strike us. */
+  readonly ours = new Member({ uri: 'sip:nobody@pool.example' });
+  /** All who have a port, ourselves included. */
+  readonly members = new Set<Member>([this.ours]);
   /** Conferences whose lobby the next join of ours ends up in, by URI. */
   readonly lobbyNext = new Set<string>();
   /** Nothing happens any more. */
   closed = false;
-  /** Whose port was taken. */
-  identity: Identity = { uri: 'sip:nobody@pool.example' };
 
   constructor(options: Partial<PoolOptions>, clock: Clock) {
     this.options = completeOptions(options);
@@ -49,10 +57,12 @@ export class System {
 
   /** The conference is over, for everybody. */
   end(focus: Focus): void {
-    focus.dismiss('conference-ended');
+    focus.dismissAll();
     this.foci.delete(focus.uri);
-    const line = this.lines.get(focus.uri);
-    if (line) line.conferenceOver = true;
+    for (const { lines } of this.members) {
+      const line = lines.get(focus.uri);
+      if (line) line.conferenceOver = true;
+    }
   }
 
   /** A front end dies, with all Focuses and MCUs on it. */
@@ -70,7 +80,7 @@ export class System {
   /** Breaks a hop until it is restored, or for a time. */
   breakHop(how: Breakage, forMs: number | null): Hop {
     const hop = this.route.break(how, forMs, () => this.connectionMayBeBack());
-    if (how === 'refuse') for (const line of this.lines.values()) line.connectionLost();
+    if (how === 'refuse') for (const line of this.lines()) line.connectionLost();
     return hop;
   }
 
@@ -79,16 +89,21 @@ export class System {
     this.route.restore(this.route.hops, () => this.connectionMayBeBack());
   }
 
+  private *lines(): Iterable<Line> {
+    for (const { lines } of this.members) yield* lines.values();
+  }
+
   private connectionMayBeBack(): void {
     if (this.route.path === 'refuse') return;
-    for (const line of this.lines.values()) line.connectionRestored();
+    for (const line of this.lines()) line.connectionRestored();
   }
 
   /** Forgets all conferences and calls off all that was due. */
   close(): void {
     this.closed = true;
-    for (const line of this.lines.values()) line.close();
-    this.lines.clear();
+    for (const line of this.lines()) line.close();
+    for (const { lines } of this.members) lines.clear();
+    this.members.clear();
     this.foci.clear();
     this.lobbyNext.clear();
     this.agenda.close();

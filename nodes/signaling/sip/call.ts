@@ -3,8 +3,10 @@ import type { Outcome, SignalingEvent } from '../../recovery/signaling';
 import { Dialog } from './dialog';
 import type { Body, Exchange } from './exchange';
 import type { IncomingRequestMessage } from './library';
-import { calledOff, dialogGone, outcomeOf } from './outcome';
+import { asksForNewRoute, calledOff, dialogGone, outcomeOf } from './outcome';
 import { inactiveAnswer, inactiveOffer } from './session-description';
+import { SessionExpiration } from './session-expiration';
+import { refreshTarget } from './target-refresh';
 import type { Reply, Usage, UserAgent } from './user-agent';
 
 /** How long the answer to a BYE is waited for, in ms. */
@@ -16,6 +18,8 @@ export class Call implements Usage {
   readonly dialog: Dialog;
   private invitation: Exchange | null = null;
   private established = false;
+  private media: readonly string[] = [];
+  private offer: Body | null = null;
 
   constructor(
     private readonly agent: UserAgent,
@@ -28,14 +32,18 @@ export class Call implements Usage {
     private readonly over: () => void,
   ) {
     this.dialog = new Dialog(target, displayName);
+    this.dialog.session = new SessionExpiration(agent.clock, {
+      refresh: () => this.refresh(),
+      expired: () => this.expire(),
+    });
   }
 
   /** Invites. Tells `call-accepted` or `call-failed`. */
   place(media: readonly string[], timeoutMs: number): void {
     const { callId, mcu } = this;
     this.agent.register(this);
-    const body = (localHost: string): Body => inactiveOffer(localHost, media);
-    this.invitation = this.agent.send(this.dialog, { method: 'INVITE', body }, timeoutMs, (answer) => {
+    this.media = media;
+    this.invitation = this.agent.send(this.dialog, { method: 'INVITE', body: this.offering }, timeoutMs, (answer) => {
       const outcome = outcomeOf(answer);
       if (outcome.kind === 'ok') {
         this.established = true;
@@ -62,21 +70,37 @@ export class Call implements Usage {
     ended();
   }
 
-  /** Text into the call (RFC 3428, in a dialog). */
+  /** Text into the call (RFC 3428, in a dialog). One that met a stale route is sent again when that is repaired. */
   sendText(text: string, timeoutMs: number, settled: (outcome: Outcome) => void): void {
     if (!this.established) return settled(dialogGone());
     const body = { contentType: 'text/plain;charset=UTF-8', content: text };
-    this.agent.send(this.dialog, { method: 'MESSAGE', body }, timeoutMs, (answer) => settled(outcomeOf(answer)));
+    const startedAt = this.agent.clock.now();
+    this.agent.send(this.dialog, { method: 'MESSAGE', body }, timeoutMs, (answer) => {
+      const outcome = outcomeOf(answer);
+      const remainingMs = timeoutMs - (this.agent.clock.now() - startedAt);
+      if (!asksForNewRoute(outcome) || this.dialog.routeStale || remainingMs <= 0) return settled(outcome);
+      this.dialog.routeStale = true;
+      this.refresh(remainingMs, () => {
+        if (this.dialog.routeStale) settled(outcome);
+        else this.sendText(text, timeoutMs - (this.agent.clock.now() - startedAt), settled);
+      });
+    });
   }
 
-  /** Tells the far end where we are now, after the route has been healed. */
-  refresh(): void {
-    if (!this.established) return;
-    this.agent.send(this.dialog, { method: 'UPDATE' }, refreshTimeoutMs, (answer) => {
+  /** Tells the far end where we are now, after the route has been healed; takes a new route where the old one is stale. */
+  refresh(timeoutMs = refreshTimeoutMs, done: () => void = () => {}): void {
+    if (!this.established) return done();
+    refreshTarget(this.agent, this.dialog, ['UPDATE', 're-INVITE'], this.offering, timeoutMs, (_, answer) => {
       const outcome = outcomeOf(answer);
-      if (!this.established || outcome.kind !== 'refused' || outcome.status !== 481) return;
-      this.forget();
-      this.ended('RemoteHungUp');
+      if (asksForNewRoute(outcome) && !this.dialog.routeStale) {
+        this.dialog.routeStale = true;
+        return this.refresh(timeoutMs, done);
+      }
+      if (this.established && outcome.kind === 'refused' && outcome.status === 481) {
+        this.forget();
+        this.ended('RemoteHungUp');
+      }
+      done();
     });
   }
 
@@ -103,12 +127,26 @@ export class Call implements Usage {
     }
   }
 
+  /** Nobody has refreshed the call in time: to the far end it is over, or will be (RFC 4028, 10). */
+  private expire(): void {
+    this.forget();
+    this.agent.send(this.dialog, { method: 'BYE' }, farewellMs, () => {});
+    this.ended('RemoteHungUp');
+  }
+
+  /** A re-INVITE repeats the description of the first: nothing about the session has changed (RFC 3264, 8). */
+  private readonly offering = (localHost: string): Body => {
+    this.offer ??= inactiveOffer(localHost, this.media);
+    return this.offer;
+  };
+
   private ended(reason: 'HungUp' | 'RemoteHungUp'): void {
     this.established = false;
     this.tell({ event: 'call-ended', callId: this.callId, mcu: this.mcu, reason });
   }
 
   private forget(): void {
+    this.dialog.session?.stop();
     this.agent.unregister(this);
     this.over();
   }

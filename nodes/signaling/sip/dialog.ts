@@ -2,10 +2,16 @@
  * Our record of a dialog (RFC 3261, 12). It is ours and not the library's, because recovery does to it what RFC 3261 does
  * not foresee: it outlives 408 and 503, and its route set may be replaced (MS-SIPRE, 3.7).
  */
+import type { Authorizations } from './authentication';
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+import type { SessionExpiration } from './session-expiration';
+import type { Terms } from './session-timer';
 
 /** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
 export const targetRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'BENOTIFY']);
+
+/** Requests that a session timer travels in (RFC 4028, 7.4). */
+export const sessionRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE']);
 
 /** One dialog, from before its first request on; until then and outside of one it has no remote tag and no route set. */
 export class Dialog {
@@ -18,6 +24,12 @@ export class Dialog {
   routeSet: string[] = [];
   /** A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one. */
   routeStale = false;
+  /** What servers and proxies on its way were told of our credentials. */
+  readonly authorizations: Authorizations = new Map();
+  /** Session timer of an INVITE dialog. */
+  session: SessionExpiration | null = null;
+  /** Methods that the far end takes, as far as it has said. */
+  private allowed: ReadonlySet<string> | null = null;
   private localSequence = 0;
   private remoteSequence = -1;
 
@@ -32,7 +44,12 @@ export class Dialog {
   /** The same call, as another one made of it who answered too (RFC 3261, 13.2.2.4), or who answered too late. */
   branchOff(): Dialog {
     const other = new Dialog(this.remoteUri, this.displayName);
-    return Object.assign(other, { callId: this.callId, localTag: this.localTag, localSequence: this.localSequence });
+    return Object.assign(other, {
+      callId: this.callId,
+      localTag: this.localTag,
+      localSequence: this.localSequence,
+      authorizations: this.authorizations,
+    });
   }
 
   /** CSeq number of the next request. */
@@ -44,6 +61,11 @@ export class Dialog {
   /** Whether a message of the far end belongs to this dialog. */
   owns(request: IncomingRequestMessage): boolean {
     return request.toTag === this.localTag && (this.remoteTag === undefined || request.fromTag === this.remoteTag);
+  }
+
+  /** Whether the far end takes requests of this method; who has not said takes all (RFC 3261, 20.5). */
+  allows(method: string): boolean {
+    return this.allowed?.has(method) ?? true;
   }
 
   /** Whether a request is newer than all before it (RFC 3261, 12.2.2). */
@@ -59,6 +81,7 @@ export class Dialog {
     if (first) this.remoteTag = response.toTag;
     if (!first && !targetRefreshing.has(response.method)) return;
     this.learnTarget(response);
+    if (sessionRefreshing.has(response.method)) this.session?.learn(termsOf(response));
     if (first || sentWithoutRoute) {
       this.routeSet = response.getHeaders('record-route').reverse();
       this.routeStale = false;
@@ -78,10 +101,20 @@ export class Dialog {
   private learnTarget(message: IncomingMessage): void {
     const target = contactOf(message);
     if (target !== undefined) this.remoteTarget = target;
+    const allow = message.getHeaders('allow').join(',');
+    if (allow) this.allowed = new Set(allow.split(',').map((method) => method.trim().toUpperCase()));
   }
 }
 
 /** URI of the first Contact. */
 export function contactOf(message: IncomingMessage): string | undefined {
   return message.parseHeader('contact', 0)?.uri?.toRaw();
+}
+
+/** What a message says of the session timer. */
+export function termsOf(message: IncomingMessage): Terms {
+  return {
+    sessionExpires: message.getHeader('session-expires') ?? message.getHeader('x'),
+    supported: [...message.getHeaders('supported'), ...message.getHeaders('k')].join(','),
+  };
 }

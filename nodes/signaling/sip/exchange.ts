@@ -1,4 +1,7 @@
-/** One request of ours and its one answer: a client transaction of the library (RFC 3261, 17.1) with our own patience. */
+/**
+ * One request of ours and its one answer, with our own patience: a client transaction of the library (RFC 3261, 17.1), or
+ * several where the answer only says how or when to ask again.
+ */
 import type { Clock } from '../port';
 import type { Dialog } from './dialog';
 import type { FlowError } from './flow';
@@ -7,7 +10,7 @@ import type { ClientTransaction, IncomingResponseMessage, OutgoingRequestMessage
 /** How a request ended, before anybody says what that means (see `outcome.ts`). */
 export type Answer =
   | { kind: 'response'; response: IncomingResponseMessage }
-  | { kind: 'unreachable'; cause: 'timeout' | 'transport' | 'malformed'; written: boolean; message: string };
+  | { kind: 'unreachable'; cause: 'timeout' | 'transport' | 'tls' | 'malformed'; written: boolean; message: string };
 
 /** Body of a message. */
 export interface Body {
@@ -30,27 +33,43 @@ export interface ExchangeHost {
   readonly clock: Clock;
   /** Calls back when requests can be sent. */
   whenReady(done: (error?: FlowError) => void): void;
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage;
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage;
   /** Sends a request in a client transaction, whose responses go to `Exchange.receive`. */
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction;
+  /** Whether a refused request is to be sent again, and when: the delay in ms, or null where the refusal stands. */
+  again(exchange: Exchange, response: IncomingResponseMessage): number | null;
   cancel(invitation: OutgoingRequestMessage, dialog: Dialog): void;
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void;
   /** Ends a dialog that nobody waits for any more: ACK, then BYE (RFC 3261, 13.2.2.4). */
   hangUp(exchange: Exchange, response: IncomingResponseMessage): void;
+  /**
+   * The target has failed: by its answer (503), or because it could not be reached. Whether requests can go to another one
+   * from now on.
+   */
+  moveOn(failure: IncomingResponseMessage | string): boolean;
   /** Nobody waits for this exchange any more, though its transaction may live on. */
   settled(exchange: Exchange): void;
-  /** The exchange and its transaction are over. */
+  /** The exchange's transaction is over. */
   forget(exchange: Exchange): void;
 }
 
 /** How long a cancelled INVITE is waited for (RFC 3261, 9.1: 64·T1), in ms. */
 const cancelledAfterMs = 32_000;
+/** What may go to the next target as well: twice does no more than once, and what failed has done nothing (RFC 3263, 4.3). */
+const movable: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'OPTIONS']);
 
 /** Settles exactly once: with the final response, with the reason why none came, or at its time-out. */
 export class Exchange {
   transaction: ClientTransaction | null = null;
+  /** Challenges answered, by who asked. */
+  readonly answered = new Map<string, number>();
+  /** The request went to the connection; before that nothing can have happened. */
+  written = false;
   private settled: ((answer: Answer) => void) | null;
   private cancelTimer: () => void;
+  private cancelRepetition: () => void = () => {};
+  /** CSeq number of the request that is under way. */
+  private sequence: number | null = null;
   private provisional = false;
   private givenUp = false;
 
@@ -64,11 +83,6 @@ export class Exchange {
     this.settled = settled;
     this.cancelTimer = host.clock.after(timeoutMs, () => this.expire(timeoutMs));
     host.whenReady((error) => this.begin(error));
-  }
-
-  /** The request went to the connection; before that nothing can have happened. */
-  get written(): boolean {
-    return this.transaction !== null;
   }
 
   /** Nobody wants the answer any more. An INVITE is cancelled, or hung up on if it succeeds all the same. */
@@ -87,17 +101,26 @@ export class Exchange {
       if (this.givenUp && this.transaction) this.host.cancel(this.transaction.request, this.dialog);
       return;
     }
+    const again = status >= 300 && this.settled ? this.host.again(this, response) : null;
+    if (again !== null) {
+      this.sequence = null;
+      return this.repeat(again);
+    }
+    if (status === 503 && this.movable && this.host.moveOn(response)) return this.repeat(0);
     if (invite && status < 300) this.accept(response);
     else {
       if (status < 300) this.dialog.learnFromAnswer(response, this.draft.withoutRoute ?? false);
       this.settle({ kind: 'response', response });
     }
-    if (!invite || status >= 300) this.host.forget(this);
+    if (!invite || status >= 300) this.end();
+    // In a dialog it is for recovery to say what follows; but what is sent next goes elsewhere.
+    if (status === 503) this.host.moveOn(response);
   }
 
   /** No answer can come. */
-  fail(cause: 'timeout' | 'transport', message: string, written = this.written): void {
-    this.host.forget(this);
+  fail(cause: 'timeout' | 'transport' | 'tls', message: string, written = this.written): void {
+    if (cause === 'transport' && this.transaction && this.movable && this.host.moveOn(message)) return this.repeat(0);
+    this.end();
     this.settle({ kind: 'unreachable', cause, written, message });
   }
 
@@ -116,14 +139,34 @@ export class Exchange {
 
   private begin(error?: FlowError): void {
     if (!this.settled) return;
-    if (error) return this.fail('transport', error.message, false);
+    if (error) return this.fail(error.reason, error.message, this.written);
     try {
-      this.transaction = this.host.start(this, this.host.compose(this.dialog, this.draft));
+      this.sequence ??= this.dialog.nextSequence();
+      this.transaction = this.host.start(this, this.host.compose(this.dialog, this.draft, this.sequence));
+      this.written = true;
     } catch (failure) {
-      this.host.forget(this);
+      this.end();
       const message = failure instanceof Error ? failure.message : String(failure);
       this.settle({ kind: 'unreachable', cause: 'malformed', written: false, message });
     }
+  }
+
+  /** Whether the request may go to another target (RFC 3263, 4.3): not in a dialog, where it could be carried out twice. */
+  private get movable(): boolean {
+    return this.settled !== null && this.dialog.remoteTag === undefined && movable.has(this.draft.method);
+  }
+
+  /**
+   * The same request in a new transaction: to another target with the same CSeq (RFC 3263, 4.3), else with the next one
+   * (RFC 3261, 8.1.3.5).
+   */
+  private repeat(delayMs: number): void {
+    this.host.forget(this);
+    this.transaction = null;
+    this.provisional = false;
+    const begin = (): void => this.host.whenReady((error) => this.begin(error));
+    if (delayMs === 0) begin();
+    else this.cancelRepetition = this.host.clock.after(delayMs, begin);
   }
 
   private expire(timeoutMs: number): void {
@@ -134,11 +177,11 @@ export class Exchange {
 
   private giveUp(): void {
     this.cancelTimer();
-    if (this.draft.method !== 'INVITE' || !this.transaction) return this.host.forget(this);
+    if (this.draft.method !== 'INVITE' || !this.transaction) return this.end();
     this.givenUp = true;
     // A request that has had no response yet must not be cancelled: that waits for the first one (RFC 3261, 9.1).
     if (this.provisional) this.host.cancel(this.transaction.request, this.dialog);
-    this.cancelTimer = this.host.clock.after(cancelledAfterMs, () => this.host.forget(this));
+    this.cancelTimer = this.host.clock.after(cancelledAfterMs, () => this.end());
   }
 
   private settle(answer: Answer): void {
@@ -150,9 +193,10 @@ export class Exchange {
     settled(answer);
   }
 
-  /** Called when the exchange is over: no timer of it is left. */
-  dispose(): void {
+  /** It is over: neither timer nor transaction of it is left. */
+  end(): void {
     this.cancelTimer();
-    this.transaction?.dispose();
+    this.cancelRepetition();
+    this.host.forget(this);
   }
 }

@@ -4,6 +4,8 @@
 const longestHead = 64 * 1024;
 /** Longest body, in bytes: twice the longest conference document that is read, so that one too long costs no connection. */
 const longestBody = 4 * 1024 * 1024;
+/** Longest message that is read, in bytes. */
+export const longestMessage = longestHead + longestBody;
 
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
@@ -11,6 +13,8 @@ const lineFeed = 0x0a;
 /** What a chunk completed. After an `error` the stream cannot be read any further: the connection has to go. */
 export interface Framed {
   messages: string[];
+  /** Two empty lines: the far end asks for one as a sign of life (RFC 5626, 3.5.1). */
+  pinged: boolean;
   error?: string;
 }
 
@@ -25,12 +29,15 @@ export class Framer {
     this.chunks.push(chunk);
     this.length += chunk.length;
     const messages: string[] = [];
-    if (this.length < this.needed) return { messages };
+    let pinged = false;
+    if (this.length < this.needed) return { messages, pinged };
 
     let rest: Buffer = Buffer.concat(this.chunks);
     let error: string | undefined;
     for (;;) {
-      rest = withoutKeepAlive(rest);
+      const keepAlive = keepAliveLength(rest);
+      pinged ||= rest.toString('latin1', 0, keepAlive).includes('\r\n\r\n');
+      rest = rest.subarray(keepAlive);
       const next = measure(rest);
       if ('error' in next) {
         error = next.error;
@@ -45,15 +52,15 @@ export class Framer {
     }
     this.chunks = rest.length > 0 ? [rest] : [];
     this.length = rest.length;
-    return error === undefined ? { messages } : { messages, error };
+    return error === undefined ? { messages, pinged } : { messages, pinged, error };
   }
 }
 
 /** Empty lines between messages are keep-alive (RFC 5626, 3.5.1; RFC 3261, 7.5). */
-function withoutKeepAlive(bytes: Buffer): Buffer {
-  let start = 0;
-  while (bytes[start] === carriageReturn || bytes[start] === lineFeed) start += 1;
-  return bytes.subarray(start);
+function keepAliveLength(bytes: Buffer): number {
+  let length = 0;
+  while (bytes[length] === carriageReturn || bytes[length] === lineFeed) length += 1;
+  return length;
 }
 
 /** How many bytes the message at the start of `bytes` needs, as far as it can be told by now. */

@@ -67,7 +67,7 @@ function recoveryActionsIn(value: string): RecoveryAction[] {
 }
 
 /** `Retry-After` (RFC 3261, 20.33), in ms. */
-function retryAfterIn(value: string): number | undefined {
+export function retryAfterIn(value: string): number | undefined {
   const seconds = /^\s*(\d{1,10})(?!\d)/.exec(value)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
 }

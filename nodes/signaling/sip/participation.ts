@@ -14,11 +14,17 @@ import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, token } from './library';
 import { asksForNewRoute, outcomeOf } from './outcome';
 import { inactiveAnswer, inactiveOffer } from './session-description';
+import { SessionExpiration } from './session-expiration';
 import { Subscription } from './subscription';
+import { refreshTarget } from './target-refresh';
 import type { Reply, Usage, UserAgent } from './user-agent';
 
 /** How long a join waits for the first roster once it has been accepted, in ms. */
 const firstDocumentMs = 2000;
+/** How long the answer to a session refresh is waited for, in ms; the next one comes no sooner than that. */
+const sessionRefreshMs = 8000;
+/** From what says most to what says least; where one is not understood, the next is tried. */
+const healingMethods: readonly HealingMethod[] = ['UPDATE', 're-INVITE', 'OPTIONS'];
 /** How long the answer to a BYE is waited for, in ms. */
 const farewellMs = 2000;
 
@@ -67,6 +73,10 @@ export class Participation implements Usage {
     private readonly displayName: string,
   ) {
     this.dialog = new Dialog(host.conference, displayName);
+    this.dialog.session = new SessionExpiration(host.agent.clock, {
+      refresh: () => this.refreshSession(),
+      expired: () => host.tell(this, { event: 'session-expired', dialog: number }),
+    });
   }
 
   /** Whether the Focus has a dialog with us, as far as we know. */
@@ -78,16 +88,21 @@ export class Participation implements Usage {
   join(): void {
     const { agent } = this.host;
     agent.register(this);
-    this.invitation = agent.send(this.dialog, this.invite(), this.host.joinTimeoutMs, (answer) => {
-      const outcome = outcomeOf(answer);
-      if (outcome.kind !== 'ok' || answer.kind !== 'response') return this.failed(outcome);
-      if (contactOf(answer.response) === undefined) {
-        agent.send(this.dialog, { method: 'BYE' }, farewellMs, () => {});
-        const message = 'the INVITE was accepted without a Contact, so that the Focus cannot be addressed';
-        return this.failed({ kind: 'unreachable', cause: 'malformed', written: true, message });
-      }
-      this.enter();
-    });
+    this.invitation = agent.send(
+      this.dialog,
+      { method: 'INVITE', body: this.offering },
+      this.host.joinTimeoutMs,
+      (answer) => {
+        const outcome = outcomeOf(answer);
+        if (outcome.kind !== 'ok' || answer.kind !== 'response') return this.failed(outcome);
+        if (contactOf(answer.response) === undefined) {
+          agent.send(this.dialog, { method: 'BYE' }, farewellMs, () => {});
+          const message = 'the INVITE was accepted without a Contact, so that the Focus cannot be addressed';
+          return this.failed({ kind: 'unreachable', cause: 'malformed', written: true, message });
+        }
+        this.enter();
+      },
+    );
   }
 
   /** Unsubscribes and says BYE; `done` when that is answered, or at the latest after 2 s. Silently: nothing is sent. */
@@ -154,13 +169,10 @@ export class Participation implements Usage {
   // ---------------------------------------------------------------------------------------------------------- join
 
   /** A re-INVITE repeats the description of the first: nothing about the session has changed (RFC 3264, 8). */
-  private invite(): Draft {
-    const body = (localHost: string): Body => {
-      this.offer ??= inactiveOffer(localHost);
-      return this.offer;
-    };
-    return { method: 'INVITE', body };
-  }
+  private readonly offering = (localHost: string): Body => {
+    this.offer ??= inactiveOffer(localHost);
+    return this.offer;
+  };
 
   private failed(outcome: Outcome): void {
     this.drop();
@@ -256,9 +268,30 @@ export class Participation implements Usage {
 
   /** A target refresh tells the Focus our new address (RFC 3311; RFC 3261, 14); OPTIONS only tries the route. */
   private heal(method: HealingMethod, timeoutMs: number, settled: (method: string, outcome: Outcome) => void): void {
-    const withoutRoute = this.dialog.routeStale && method !== 'OPTIONS';
-    const draft: Draft = method === 're-INVITE' ? this.invite() : { method };
-    this.send({ ...draft, withoutRoute }, timeoutMs, (answer) => settled(method, outcomeOf(answer)));
+    this.refreshTarget(healingMethods.slice(healingMethods.indexOf(method)), timeoutMs, settled);
+  }
+
+  private refreshTarget(
+    methods: readonly HealingMethod[],
+    timeoutMs: number,
+    settled: (method: string, outcome: Outcome) => void,
+  ): void {
+    refreshTarget(this.host.agent, this.dialog, methods, this.offering, timeoutMs, (method, answer) => {
+      const outcome = outcomeOf(answer);
+      if (asksForNewRoute(outcome)) this.dialog.routeStale = true;
+      settled(method, outcome);
+    });
+  }
+
+  /** Nobody has asked for it, so the model hears of it under a name of ours. */
+  private refreshSession(): void {
+    const { clock } = this.host.agent;
+    const startedAt = clock.now();
+    this.refreshTarget(['UPDATE', 're-INVITE'], sessionRefreshMs, (method, outcome) => {
+      const elapsedMs = clock.now() - startedAt;
+      const request = { requestId: 'session-refresh', dialog: this.number, purpose: 'refresh', method } as const;
+      this.host.tell(this, { event: 'outcome', ...request, outcome, elapsedMs });
+    });
   }
 
   private command(effect: RequestEffect, settled: (outcome: Outcome) => void): void {
@@ -326,6 +359,7 @@ export class Participation implements Usage {
   private drop(): void {
     this.phase = 'over';
     this.cancelTimer();
+    this.dialog.session?.stop();
     this.host.agent.unregister(this);
   }
 }

@@ -4,9 +4,11 @@
  */
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import type { Clock, SignalingPort } from '../port';
+import type { Credentials } from './authentication';
 import { Call } from './call';
 import { Dialog } from './dialog';
-import { TcpFlow } from './flow';
+import type { Flow, FlowListener } from './flow';
+import { flowsTo, type NextHopOptions, preloadedRoute } from './next-hop';
 import { dialogGone, outcomeOf } from './outcome';
 import { Participation, type ParticipationHost, type RequestEffect } from './participation';
 import { UserAgent } from './user-agent';
@@ -14,20 +16,13 @@ import { UserAgent } from './user-agent';
 /** What a conference without `conf-uris` carries at its own URI: voice, and text as MESSAGE. */
 const ownMcus: ReadonlySet<string> = new Set(['audio-video', 'chat']);
 
-/** Who we are, and where the next hop is. */
-export interface SipOptions {
+/** Who we are, and where the next hop is: everything that is sent goes there. */
+export interface SipOptions extends NextHopOptions {
   /** Who we are, for instance `sip:alice@example.com`. */
   uri: string;
   displayName?: string;
-  /** Next hop of everything that is sent, the conferencing system itself or a proxy before it. */
-  host: string;
-  /** Default 5060. */
-  port?: number;
-  transport: 'tcp';
-  /** Uniform in [0, 1); for jitter. Default `Math.random`. */
-  random?: () => number;
-  /** How long a connection attempt may take, in ms; default 4000. */
-  connectTimeoutMs?: number;
+  /** For servers and proxies that ask (401, 407); without them such a refusal stands. */
+  credentials?: Credentials;
   /** How long a join may take, in ms; default 32,000 (RFC 3261: 64·T1). */
   joinTimeoutMs?: number;
   /** How operations are sent: not at all (plain SIP has no request for them), or as C3P in INFO. Default `none`. */
@@ -43,14 +38,18 @@ export class SipPort implements SignalingPort {
   private closing: Promise<void> | null = null;
   private events: (() => void)[] = [];
 
+  /**
+   * Throws a RangeError where the options make no sense, or name files that cannot be used.
+   * @param makeFlow where messages go, if not to the next hop of the options
+   */
   constructor(
     private readonly options: SipOptions,
     clock: Clock,
+    makeFlow: (clock: Clock, listener: FlowListener) => Flow = flowsTo(options),
   ) {
-    const { host, port = 5060, connectTimeoutMs = 4000, random = Math.random } = options;
     this.agent = new UserAgent(
       options.uri,
-      (listener) => new TcpFlow({ host, port, connectTimeoutMs, random }, clock, listener),
+      (listener) => makeFlow(clock, listener),
       clock,
       {
         up: () => {
@@ -61,6 +60,8 @@ export class SipPort implements SignalingPort {
         },
         wanted: () => [...this.conferences.values()].some((conference) => conference.needsTransport),
       },
+      options.credentials,
+      preloadedRoute(options),
     );
   }
 
@@ -162,8 +163,10 @@ class Conference implements ParticipationHost {
       case 'send-text':
         return this.sendText(effect);
       case 'pause-session-timer':
+        for (const { session } of this.dialogs(effect.dialog)) session?.pause();
+        return;
       case 'resume-session-timer':
-        // We offer no session timers, so there is none that could run out.
+        for (const { session } of this.dialogs(effect.dialog)) session?.resume();
         return;
     }
   }
@@ -212,6 +215,13 @@ class Conference implements ParticipationHost {
 
   private current(dialog: number): Participation | null {
     return this.participation?.number === dialog ? this.participation : null;
+  }
+
+  /** The dialog with the Focus, and those of the calls, which take the same way: recovery does not touch them (HOP-21). */
+  private dialogs(dialog: number): Dialog[] {
+    const { participation } = this;
+    if (participation?.number !== dialog) return [];
+    return [participation.dialog, ...[...this.calls.values()].map((call) => call.dialog)];
   }
 
   private join(dialog: number, displayName: string | undefined): void {

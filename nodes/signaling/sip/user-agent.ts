@@ -4,9 +4,11 @@
  * Request-URI with 404 before anybody else sees them.
  */
 import type { Clock } from '../port';
-import { type Dialog, targetRefreshing } from './dialog';
+import { Authenticator, type Credentials, copyAuthorization } from './authentication';
+import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
+import { faultOf, isBearable } from './inspection';
 import {
   type ClientTransaction,
   type IncomingRequestMessage,
@@ -19,13 +21,20 @@ import {
   token,
   type URI,
 } from './library';
+import { retryAfterIn } from './outcome';
 import { FlowTransport } from './transport';
 
 /** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
 const allow = 'Allow: INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, NOTIFY, MESSAGE';
 /** Opt-in to route recovery: without it a stale route is answered 481, and the dialog is lost (MS-SIPRE, 3.7). */
 const supported = ['ms-dialog-route-set-update'];
+/** What others may require of us. Session timers are offered where there is a session. */
+const understood = [...supported, 'timer'];
 const userAgentName = 'conference-recovery';
+/** Methods that make sense only in a dialog. */
+const withinDialogs: ReadonlySet<string> = new Set(['ACK', 'BYE', 'UPDATE', 'INFO', 'PRACK', 'NOTIFY', 'BENOTIFY']);
+/** Methods that others may be asked for; any other one is unknown to us (RFC 3261, 21.4.6 and 21.5.2). */
+const outsideDialogs: ReadonlySet<string> = new Set(['MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE']);
 /** How long a BYE or an unsubscription may hold up `close`, in ms. */
 const farewellMs = 500;
 /** For how long `close` goes on to write and read them: each takes about 1 ms, and there may be thousands. */
@@ -55,6 +64,7 @@ export class UserAgent implements ExchangeHost {
   private library: SipLibrary | null = null;
   private loggers: LoggerFactory | null = null;
   private readonly transport: Transport;
+  private authenticator: Authenticator | null = null;
   private readonly uris = new Map<string, URI>();
   private readonly usages = new Map<string, Usage>();
   /** Exchanges whose answer somebody waits for. */
@@ -71,6 +81,9 @@ export class UserAgent implements ExchangeHost {
     makeFlow: (listener: FlowListener) => Flow,
     readonly clock: Clock,
     private readonly listener: UserAgentListener,
+    private readonly credentials: Credentials | null = null,
+    /** Values of Route for requests outside of a dialog. */
+    private readonly preloadedRoute: readonly string[] = [],
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -138,6 +151,7 @@ export class UserAgent implements ExchangeHost {
     loadSipLibrary().then(
       (library) => {
         this.loggers ??= quietLoggers(library);
+        if (this.credentials) this.authenticator = new Authenticator(library, this.loggers, this.credentials);
         this.library = library;
         whenLoaded();
       },
@@ -145,15 +159,30 @@ export class UserAgent implements ExchangeHost {
     );
   }
 
-  compose(dialog: Dialog, draft: Draft): OutgoingRequestMessage {
+  compose(dialog: Dialog, draft: Draft, sequence: number): OutgoingRequestMessage {
     const inDialog = dialog.remoteTag !== undefined;
-    const headers = [...(draft.headers ?? [])];
+    const session = sessionRefreshing.has(draft.method) ? dialog.session : null;
+    const headers = [...(draft.headers ?? []), ...(session?.proposal ?? [])];
     if (targetRefreshing.has(draft.method)) headers.unshift(this.contact(), allow);
-    return this.message(dialog, draft.method, dialog.nextSequence(), {
-      headers,
-      body: typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body,
-      routeSet: inDialog && draft.withoutRoute ? [] : dialog.routeSet,
-    });
+    const body = typeof draft.body === 'function' ? draft.body(this.localHost) : draft.body;
+    const learned = draft.withoutRoute ? [] : dialog.routeSet;
+    const routeSet = inDialog ? learned : [...this.preloadedRoute];
+    const optionTags = session ? understood : supported;
+    const message = this.message(dialog, draft.method, sequence, { headers, body, routeSet, optionTags });
+    this.authenticator?.authorize(message, body?.content, dialog.authorizations);
+    return message;
+  }
+
+  again({ dialog, answered }: Exchange, response: IncomingResponseMessage): number | null {
+    switch (response.statusCode) {
+      case 401:
+      case 407:
+        return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
+      case 422:
+        return dialog.session?.raise(response.getHeader('min-se')) ? 0 : null;
+      default:
+        return null;
+    }
   }
 
   start(exchange: Exchange, message: OutgoingRequestMessage): ClientTransaction {
@@ -165,7 +194,7 @@ export class UserAgent implements ExchangeHost {
       onRequestTimeout: () => exchange.fail('timeout', `no answer to ${message.method} within 32 s (RFC 3261, 17.1)`),
       onTransportError: (error) => exchange.fail('transport', error.message),
       onStateChange: (state) => {
-        if (state === TransactionState.Terminated) this.forget(exchange);
+        if (state === TransactionState.Terminated && exchange.transaction === transaction) exchange.end();
       },
     });
     this.transactions.set(transaction.id + message.method, exchange);
@@ -182,7 +211,9 @@ export class UserAgent implements ExchangeHost {
   acknowledge(exchange: Exchange, response: IncomingResponseMessage, dialog: Dialog): void {
     const { transaction } = exchange;
     if (!(transaction instanceof this.loaded().InviteClientTransaction)) return;
-    transaction.ackResponse(this.message(dialog, 'ACK', response.cseq, { routeSet: dialog.routeSet }));
+    const ack = this.message(dialog, 'ACK', response.cseq, { routeSet: dialog.routeSet });
+    copyAuthorization(transaction.request, ack);
+    transaction.ackResponse(ack);
   }
 
   hangUp(exchange: Exchange, response: IncomingResponseMessage): void {
@@ -192,6 +223,12 @@ export class UserAgent implements ExchangeHost {
     this.send(unwanted, { method: 'BYE' }, farewellMs * 4, () => {});
   }
 
+  moveOn(failure: IncomingResponseMessage | string): boolean {
+    if (typeof failure === 'string') return this.flow.moveOn(failure);
+    const message = `it answered ${failure.statusCode} ${failure.reasonPhrase}`;
+    return this.flow.moveOn(message, retryAfterIn(failure.getHeader('retry-after') ?? ''));
+  }
+
   settled(exchange: Exchange): void {
     this.exchanges.delete(exchange);
     if (this.exchanges.size === 0) this.onIdle?.();
@@ -199,8 +236,9 @@ export class UserAgent implements ExchangeHost {
 
   forget(exchange: Exchange): void {
     const { transaction } = exchange;
-    if (transaction) this.transactions.delete(transaction.id + transaction.request.method);
-    exchange.dispose();
+    if (!transaction) return;
+    this.transactions.delete(transaction.id + transaction.request.method);
+    transaction.dispose();
   }
 
   // -------------------------------------------------------------------------------------------------------- inside
@@ -209,7 +247,7 @@ export class UserAgent implements ExchangeHost {
     dialog: Dialog,
     method: string,
     cseq: number,
-    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[] },
+    parts: { headers?: string[]; body?: Body | undefined; routeSet: string[]; optionTags?: string[] },
   ): OutgoingRequestMessage {
     const { OutgoingRequestMessage } = this.loaded();
     const body = parts.body && { contentDisposition: '', ...parts.body };
@@ -228,7 +266,7 @@ export class UserAgent implements ExchangeHost {
         routeSet: parts.routeSet,
         viaHost: this.address(),
         forceRport: true,
-        optionTags: supported,
+        optionTags: parts.optionTags ?? supported,
         userAgentString: userAgentName,
       },
       parts.headers,
@@ -244,7 +282,8 @@ export class UserAgent implements ExchangeHost {
   /** Our Contact: the end of the flow that is up now. */
   private contact(): string {
     const user = /^sips?:([^@;?]+)@/i.exec(this.uri)?.[1];
-    const transport = this.flow.protocol.toLowerCase();
+    // In a URI both kinds of WebSocket have one name (RFC 7118, 5.2).
+    const transport = this.flow.protocol.toLowerCase().replace('wss', 'ws');
     return `Contact: <sip:${user === undefined ? '' : `${user}@`}${this.address()};transport=${transport}>`;
   }
 
@@ -282,6 +321,7 @@ export class UserAgent implements ExchangeHost {
   }
 
   private parse(text: string): IncomingRequestMessage | IncomingResponseMessage | undefined {
+    if (!isBearable(text)) return undefined;
     const message = this.loaded().Parser.parseMessage(text, (this.loggers as LoggerFactory).getLogger('parser'));
     const complete =
       message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
@@ -301,20 +341,32 @@ export class UserAgent implements ExchangeHost {
     // ACK ends an exchange, and BENOTIFY asks for no answer (MS-SIP, BENOTIFY).
     const silent: Reply = () => {};
     const answer = request.method === 'ACK' || request.method === 'BENOTIFY' ? silent : reply;
+    const fault = faultOf(request, understood);
+    if (fault) return answer(fault.status, fault.headers);
     // What could be cancelled has been answered by then (RFC 3261, 9.2).
     if (request.method === 'CANCEL') return answer(481);
     const usage = this.usages.get(request.callId);
     if (usage?.dialog.owns(request)) {
       if (!usage.dialog.inOrder(request)) return answer(500);
-      usage.dialog.learnFromRequest(request);
-      return usage.receive(request, answer);
+      return this.receiveInDialog(usage, request, answer);
     }
     if (request.method === 'OPTIONS' && !request.toTag) return answer(200);
-    if (request.toTag || !['INVITE', 'MESSAGE', 'REGISTER', 'PUBLISH', 'REFER', 'SUBSCRIBE'].includes(request.method)) {
-      return answer(481);
-    }
+    if (request.toTag || withinDialogs.has(request.method)) return answer(481);
     // Nobody calls a participant: calls are placed by us.
-    answer(request.method === 'INVITE' ? 480 : 405);
+    if (request.method === 'INVITE') return answer(480);
+    answer(outsideDialogs.has(request.method) ? 405 : 501);
+  }
+
+  private receiveInDialog(usage: Usage, request: IncomingRequestMessage, answer: Reply): void {
+    const { dialog } = usage;
+    const session = sessionRefreshing.has(request.method) ? dialog.session : null;
+    const tooShort = session?.refusalOf(termsOf(request));
+    if (tooShort) return answer(422, tooShort);
+    dialog.learnFromRequest(request);
+    usage.receive(request, (status, headers = [], body) => {
+      const terms = session && status < 300 ? session.accept(termsOf(request)) : [];
+      answer(status, [...headers, ...terms], body);
+    });
   }
 
   private reply(request: IncomingRequestMessage, status: number, headers: string[], body: Body | undefined): void {

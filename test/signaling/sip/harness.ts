@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/signaling';
 import type { Clock } from '../../../nodes/signaling/port';
+import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
 
 export const systemClock: Clock = {
@@ -12,6 +13,15 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Waits until something holds. */
+export async function until(holds: () => boolean, withinMs = 3000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `not within ${withinMs} ms: ${holds}`);
+    await delay(5);
+  }
+}
 
 type EventOf<Name extends SignalingEvent['event']> = Extract<SignalingEvent, { event: Name }>;
 type RequestEffect = Extract<SignalingEffect, { effect: 'request' }>;
@@ -26,9 +36,12 @@ export class Endpoint {
     host: { port: number },
     readonly conference: string,
     options: Partial<SipOptions> = {},
+    clock: Clock = systemClock,
   ) {
     const uri = 'sip:alice@example.com';
-    this.port = new SipPort({ uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options }, systemClock);
+    const complete = { uri, host: '127.0.0.1', port: host.port, transport: 'tcp', ...options } as const;
+    // Sockets live in real time, whatever the clock of the dialogs says.
+    this.port = new SipPort(complete, clock, (_, listener) => flowsTo(complete)(systemClock, listener));
     this.port.attach(conference, (event) => this.events.push(event));
   }
 

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
-import { freePort, KamailioEdge, KamailioFocus, SippFocus, skipWithoutPeers } from '../../support/peers';
+import {
+  freePort,
+  KamailioEdge,
+  KamailioFocus,
+  peersTimeoutMs,
+  SippFocus,
+  skipWithoutPeers,
+} from '../../support/peers';
 import { type Peer, signalingContract } from '../contract';
 import { Endpoint, systemClock } from './harness';
 
@@ -26,6 +33,7 @@ describe('SIP over TCP, with real peers', function () {
   };
 
   before(async function () {
+    this.timeout(peersTimeoutMs);
     skipWithoutPeers(this);
     focus = await new KamailioFocus().start();
     edge = await new KamailioEdge(focus.port).start();

@@ -51,7 +51,7 @@ export class ScriptedFocus {
     return `<sip:room@127.0.0.1:${this.port};transport=tcp>;isfocus`;
   }
 
-  write(text: string): void {
+  write(text: string | Buffer): void {
     this.socket?.write(text);
   }
 
