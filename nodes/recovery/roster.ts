@@ -203,7 +203,7 @@ function sameList<T>(one: readonly T[], other: readonly T[], same: (a: T, b: T) 
 }
 
 /** Media types that an MCU mixes (RFC 4575, 5.8.2; session types of conference servers); others: the MCU's own name. */
-const modalities: { [mcu: string]: readonly string[] } = {
+export const modalities: { readonly [mcu: string]: readonly string[] } = {
   'audio-video': ['audio', 'video', 'audio-video'],
   chat: ['text', 'message', 'chat'],
 };

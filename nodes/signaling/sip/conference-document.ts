@@ -15,17 +15,26 @@ export interface ConferenceUri {
   purpose: string;
 }
 
+/** One entry of `available-media` (RFC 4575, 5.3.4). */
+export interface Medium {
+  type: string;
+  /** `sendrecv`, `sendonly`, `recvonly`, `inactive`. */
+  status?: string;
+}
+
 /** A document as read. */
 export interface ReadDocument {
   document: ConferenceDocument;
   /** Entries of `conf-uris` that have a purpose; null when the document has no `conf-uris`. */
   conferenceUris: ConferenceUri[] | null;
+  /** Entries of `available-media`; null when the document has none. */
+  availableMedia: Medium[] | null;
 }
 
 /**
  * Reads a conference document. Participants stay in the order and number in which they were sent, also several of one
- * URI. `users` may say `full` inside a partial document (RFC 4575, 4.6): then the document is given as full, since it
- * replaces the roster. A `users` that says nothing in a partial document is taken as partial, as servers mean it, and
+ * URI. `users` may say `full` or `deleted` inside a partial document (RFC 4575, 4.6): then the document is given as full,
+ * since it replaces the roster. A `users` that says nothing in a partial document is taken as partial, as servers mean it, and
  * not as full, as the schema has it.
  */
 export function readConferenceDocument(text: string): ReadDocument | { error: string } {
@@ -41,7 +50,8 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
     };
   }
   const users = child(root, 'users');
-  const elements = childrenOf(users, 'user');
+  const usersState = attribute(users, 'state');
+  const elements = usersState === 'deleted' ? [] : childrenOf(users, 'user');
   if (elements.length > limits.participants) {
     return { error: `The conference document has more than ${limits.participants} participants` };
   }
@@ -49,12 +59,13 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   const properties = propertiesOf(root);
   return {
     document: {
-      state: state === 'partial' && attribute(users, 'state') === 'full' ? 'full' : state,
+      state: state === 'partial' && (usersState === 'full' || usersState === 'deleted') ? 'full' : state,
       version: Number(version),
       users: elements.flatMap(userOf),
       ...(properties ? { properties } : {}),
     },
     conferenceUris: conferenceUrisOf(root),
+    availableMedia: availableMediaOf(root),
   };
 }
 
@@ -126,5 +137,15 @@ function conferenceUrisOf(root: XmlElement): ConferenceUri[] | null {
     const uri = child(entry, 'uri')?.text;
     const purpose = child(entry, 'purpose')?.text;
     return uri && purpose ? [{ uri, purpose }] : [];
+  });
+}
+
+function availableMediaOf(root: XmlElement): Medium[] | null {
+  const list = child(child(root, 'conference-description'), 'available-media');
+  if (!list) return null;
+  return childrenOf(list, 'entry').flatMap((entry) => {
+    const type = child(entry, 'type')?.text;
+    const status = child(entry, 'status')?.text;
+    return type ? [{ type, ...(status ? { status } : {}) }] : [];
   });
 }
