@@ -106,9 +106,10 @@ function another(user: DocumentUser): DocumentUser {
   return { ...user, state: 'partial', endpoints };
 }
 
-/** Servers may send any entity, also one that objects have by themselves, such as `__proto__`. */
+/** Servers may send any entity, also the one name that an object takes for something else (ECMA-262, B.2.2.1). */
 function put(participants: { [entity: string]: Participant }, entity: string, value: Participant): void {
-  Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
+  if (entity !== '__proto__') participants[entity] = value;
+  else Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
 }
 
 function ownOf(participants: Participants, entity: string): Participant | undefined {
