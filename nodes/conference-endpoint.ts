@@ -4,10 +4,13 @@ import { systemClock } from './runtime/deadlines';
 import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
 import { Pool, poolDefaults } from './signaling/pool/pool';
+import { SipServer } from './signaling/sip/server/sip-server';
 import { SipPort } from './signaling/sip/sip-port';
 
+/** Domain of the conferences of an embedded pool, as its examples have it. */
+const poolDomain = 'pool.example';
 /** Who we are in an embedded pool. */
-const poolIdentity = { uri: 'sip:node-red@pool.example', displayName: 'Node-RED' };
+const poolIdentity = { uri: `sip:node-red@${poolDomain}`, displayName: 'Node-RED' };
 
 function poolEndpoint(config: NodeConfig): Endpoint {
   const participants = textOf(config, 'participants', poolDefaults.participants.join(','));
@@ -29,6 +32,22 @@ function poolEndpoint(config: NodeConfig): Endpoint {
     systemClock,
   );
   return new Endpoint(pool.port(poolIdentity), pool);
+}
+
+/** The SIP server that an embedded pool is to have; null when it is to have none. */
+function poolServer(config: NodeConfig, { pool }: Endpoint): SipServer | null {
+  if (!pool || config.sipServer !== true) return null;
+  const options = {
+    port: checkedPort(numberOf(config, 'sipServerPort', 5070)),
+    domain: poolDomain,
+    reserved: poolIdentity.uri,
+  };
+  return new SipServer(options, systemClock, (identity) => pool.guestPort(identity));
+}
+
+function checkedPort(port: number): number {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new RangeError(`port ${port}: a port is a whole number from 1 to 65535`);
 }
 
 /** What Node-RED keeps apart from the flow, encrypted. */
@@ -79,18 +98,31 @@ export = (RED: NodeAPI): void => {
   function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
+    // Its users have a red status of their own; this is the one line that says why.
+    const complain = (error: Error): void => this.error(`conference-endpoint: ${error.message}`);
+    let server: SipServer | null = null;
     try {
-      this.endpoint =
+      const endpoint =
         choiceOf(settings, 'system', ['pool', 'sip']) === 'pool'
           ? poolEndpoint(settings)
           : sipEndpoint(settings, this.credentials ?? {});
+      server = poolServer(settings, endpoint);
+      server?.listen().catch((error: Error) => {
+        complain(error);
+        endpoint.fail();
+      });
+      this.endpoint = endpoint;
     } catch (error) {
-      // Its users have a red status of their own; this is the one line that says why.
-      this.error(`conference-endpoint: ${(error as Error).message}`);
+      complain(error as Error);
     }
     this.on('close', (_removed: boolean, done: () => void) => {
-      const closed = this.endpoint ? this.endpoint.port.close() : Promise.resolve();
-      closed.catch((error: Error) => this.error(error.message)).then(done);
+      const closed = async (): Promise<void> => {
+        await server?.close();
+        await this.endpoint?.port.close();
+      };
+      closed()
+        .catch((error: Error) => this.error(error.message))
+        .then(done);
     });
   }
   RED.nodes.registerType('conference-endpoint', conferenceEndpoint, {

@@ -12,7 +12,7 @@ function sources(folder: string): string[] {
   });
 }
 
-/** The room a file is in: `recovery`, `runtime`, `signaling`, `signaling/pool`, `signaling/sip`, or `nodes`. */
+/** The room a file is in: `recovery`, `runtime`, `signaling`, `signaling/pool`, `signaling/sip`, `signaling/sip/server`, or `nodes`. */
 function roomOf(path: string): string {
   return relative(root, dirname(path)).split(sep).join('/') || 'nodes';
 }
@@ -29,8 +29,9 @@ const allowed: { [room: string]: string[] } = {
   signaling: ['recovery', 'signaling', 'signaling/pool'],
   'signaling/pool': ['recovery', 'signaling', 'signaling/pool'],
   'signaling/sip': ['recovery', 'signaling', 'signaling/sip'],
+  'signaling/sip/server': ['recovery', 'signaling', 'signaling/sip', 'signaling/sip/server'],
   runtime: ['recovery', 'runtime'],
-  nodes: ['recovery', 'signaling', 'signaling/pool', 'signaling/sip', 'runtime'],
+  nodes: ['recovery', 'signaling', 'signaling/pool', 'signaling/sip', 'signaling/sip/server', 'runtime'],
 };
 
 describe('architecture', () => {

@@ -328,6 +328,11 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     else this.trouble('the conference-endpoint does not work: see the log', false);
   }
 
+  /** The endpoint turned out not to work, and has said why in the log. */
+  endpointFailed(): void {
+    this.lackEndpoint(undefined);
+  }
+
   /** Shows the status when it has changed. */
   protected showStatus(): void {
     const status: Status | null = this.lastingTrouble

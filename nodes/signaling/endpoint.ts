@@ -24,6 +24,8 @@ export interface SessionHolder {
   hear(conference: string, event: SignalingEvent): void;
   /** Name of a conference in topics. */
   nameOf(conference: string): string;
+  /** The endpoint does not work, and has said why in the log. */
+  endpointFailed(): void;
   /** An MCU session has come late and wants to know how things are. */
   introduce(mcu: McuHolder): void;
   /** An MCU session's operation, to be sent through the Focus. */
@@ -41,6 +43,8 @@ export interface McuHolder {
   readonly mcu: string;
   /** The only conference that it serves, or '' for any. */
   readonly conference: string;
+  /** The endpoint does not work, and has said why in the log. */
+  endpointFailed(): void;
   tell(conference: string, input: McuSessionInput): void;
 }
 
@@ -52,15 +56,24 @@ export class Endpoint {
   /** Texts under way, by request. */
   private readonly texts = new Map<string, { sender: McuHolder; conference: string }>();
 
+  private failed = false;
+
   /** `pool` is set where the port is that of an embedded pool. */
   constructor(
     readonly port: SignalingPort,
     readonly pool: Pool | null,
   ) {}
 
+  /** Something that the endpoint was to do beside serving sessions cannot be: they are told, those to come as well. */
+  fail(): void {
+    this.failed = true;
+    for (const node of [...this.holders, ...this.mcus]) node.endpointFailed();
+  }
+
   /** A session node has come, or goes. */
   register(session: SessionHolder): void {
     this.holders.add(session);
+    if (this.failed) session.endpointFailed();
   }
 
   unregister(session: SessionHolder): void {
@@ -95,6 +108,7 @@ export class Endpoint {
   registerMcu(mcu: McuHolder): boolean {
     for (const other of this.mcus) if (other.mcu === mcu.mcu && other.conference === mcu.conference) return false;
     this.mcus.add(mcu);
+    if (this.failed) mcu.endpointFailed();
     for (const holder of this.holders) holder.introduce(mcu);
     return true;
   }

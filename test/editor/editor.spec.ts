@@ -39,6 +39,8 @@ const cases: { [type: string]: DialogCase } = {
       mcuFailoverUnit: 's',
       mcuPlacement: 'together',
       lobby: true,
+      sipServer: true,
+      sipServerPort: '5080',
       participants: 'sip:one@pool.example, sips:two@pool.example',
     },
     wrong: [
@@ -49,6 +51,7 @@ const cases: { [type: string]: DialogCase } = {
       ['seed', 'x'],
       ['latency', '-10'],
       ['participants', 'ada, grace'],
+      ['sipServerPort', '65536', { sipServer: true }],
       ['uri', 'me@example.com', { system: 'sip' }],
       ['uri', 'sip:@example.com', { system: 'sip' }],
       ['host', '', { system: 'sip' }],
@@ -375,6 +378,11 @@ describe('editor', function () {
     const dialog = await editor.edit('conference-endpoint');
     assert.equal(await dialog.field('frontEnds').isVisible(), true);
     assert.equal(await dialog.field('host').isVisible(), false);
+    assert.equal(await dialog.field('sipServerPort').isVisible(), false);
+    await dialog.fill('sipServer', true);
+    assert.equal(await dialog.field('sipServerPort').isVisible(), true);
+    await editor.screenshot('conference-endpoint-sip-server', dialog.tray);
+    await dialog.fill('sipServerPort', 'x');
     await dialog.fill('frontEnds', '-1');
     await dialog.fill('system', 'sip');
     assert.equal(await dialog.field('frontEnds').isVisible(), false);

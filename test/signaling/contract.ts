@@ -15,8 +15,11 @@ export interface Capabilities {
   operation: { name: string; arguments: JsonObject; mcu?: string } | null;
   /** How a route can be healed. */
   healing: readonly HealingMethod[];
-  /** An MCU that can be called, the media to ask for, and whether the port watches it; null where there are no calls. */
-  call: { mcu: string; media: string[]; watched: boolean } | null;
+  /**
+   * An MCU that can be called, the media to ask for, whether the port watches them, and whether the system says when the
+   * MCU can be called; null where there are no calls.
+   */
+  call: { mcu: string; media: string[]; watched: boolean; reported: boolean } | null;
   /** An MCU to whose calls text can be sent. */
   text: { mcu: string } | null;
 }
@@ -404,7 +407,8 @@ export function signalingContract(name: string, makePeer: () => Peer | Promise<P
       async function call(mcu: string, media: string[], callId = 'call-1'): Promise<void> {
         const reported = (): boolean =>
           watch.all('mcu-report').some((event) => event.mcu === mcu && event.report === 'active');
-        if (watch.all('joined')[0]?.mcus?.[mcu] === 'inactive' && !reported()) {
+        const active = watch.all('joined')[0]?.mcus?.[mcu] === 'active' || reported();
+        if (peer.capabilities.call?.reported && !active) {
           await watch.next('mcu-report', (event) => event.mcu === mcu && event.report === 'active');
         }
         watch.perform({ effect: 'place-call', callId, mcu, media, timeoutMs: 5_000 });

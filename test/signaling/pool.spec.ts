@@ -23,7 +23,7 @@ function poolPeer(options: Partial<PoolOptions>): Peer {
       documents: true,
       operation: { name: 'lock', arguments: {} },
       healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-      call: { mcu: 'audio-video', media: ['audio', 'video'], watched: true },
+      call: { mcu: 'audio-video', media: ['audio', 'video'], watched: true, reported: true },
       text: { mcu: 'chat' },
     },
     patienceMs: 1_000,

@@ -152,6 +152,10 @@ export class SessionPart
     return 'daily';
   }
 
+  endpointFailed(): void {
+    // It has nothing beside its port that could fail.
+  }
+
   introduce(mcu: McuHolder): void {
     for (const input of conferenceSession.introduction(this.state)) mcu.tell(conference, input);
   }
@@ -201,6 +205,10 @@ export class McuPart extends Part<McuSessionState, McuSessionInput, McuSessionEf
     readonly mcu: 'audio-video' | 'chat',
   ) {
     super(world, mcu, mcuSession.start(conference, mcu));
+  }
+
+  endpointFailed(): void {
+    // As for the session.
   }
 
   receive(message: Message): void {

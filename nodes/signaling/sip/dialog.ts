@@ -41,6 +41,16 @@ export class Dialog {
     this.remoteTarget = target;
   }
 
+  /** The dialog that our answer to a request of the far end makes (RFC 3261, 12.1.1). */
+  static answering(request: IncomingRequestMessage): Dialog {
+    const dialog = new Dialog(request.from.uri.toRaw());
+    const routeSet = request.getHeaders('record-route');
+    Object.assign(dialog, { callId: request.callId, remoteTag: request.fromTag, routeSet });
+    dialog.inOrder(request);
+    dialog.learnTarget(request);
+    return dialog;
+  }
+
   /** The same call, as another one made of it who answered too (RFC 3261, 13.2.2.4), or who answered too late. */
   branchOff(): Dialog {
     const other = new Dialog(this.remoteUri, this.displayName);

@@ -106,7 +106,11 @@ export class Exchange {
       this.sequence = null;
       return this.repeat(again);
     }
-    if (status === 503 && this.movable && this.host.moveOn(response)) return this.repeat(0);
+    if (status === 503 && this.movable) {
+      // What is still under way when the target is left fails with it.
+      this.host.forget(this);
+      if (this.host.moveOn(response)) return this.repeat(0);
+    }
     if (invite && status < 300) this.accept(response);
     else {
       if (status < 300) this.dialog.learnFromAnswer(response, this.draft.withoutRoute ?? false);

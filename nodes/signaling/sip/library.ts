@@ -3,6 +3,7 @@
  * ES module while this pack is CommonJS.
  */
 import { randomBytes } from 'node:crypto';
+import { isBearable } from './inspection';
 
 /** What `sip.js` offers. */
 export type SipLibrary = typeof import('sip.js/lib/core/index.js', { with: { 'resolution-mode': 'import' }});
@@ -29,6 +30,29 @@ export function loadSipLibrary(): Promise<SipLibrary> {
     return library;
   });
   return loading;
+}
+
+/** A logger factory that says nothing: what matters leaves as events. */
+export function quietLoggers(library: SipLibrary): LoggerFactory {
+  const loggers = new library.LoggerFactory();
+  loggers.builtinEnabled = false;
+  return loggers;
+}
+
+/**
+ * Reads a message; undefined when it costs too much to read, or lacks what every message has (RFC 3261, 8.1.1). The parser
+ * throws at some others.
+ */
+export function parseMessage(
+  library: SipLibrary,
+  loggers: LoggerFactory,
+  text: string,
+): IncomingRequestMessage | IncomingResponseMessage | undefined {
+  if (!isBearable(text)) return undefined;
+  const message = library.Parser.parseMessage(text, loggers.getLogger('parser'));
+  const complete =
+    message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
+  return complete ? message : undefined;
 }
 
 /** A globally unique token: for Call-IDs, tags and branches (RFC 3261, 19.3). */

@@ -38,10 +38,12 @@ export function flowsTo(options: NextHopOptions): (clock: Clock, listener: FlowL
     throw new RangeError(`the WebSocket path must be like /ws, not "${webSocketPath}"`);
   }
   const tls = tlsSettings(options);
-  const ask = askDns(options.dnsServers);
-  const find = () => findTargets(server, ask, random);
-  const settings = { domain: server.host, tls, webSocketPath, connectTimeoutMs, keepAliveMs, random, find };
-  return (clock, listener) => new ReconnectingFlow(settings, clock, listener);
+  const settings = { domain: server.host, tls, webSocketPath, connectTimeoutMs, keepAliveMs, random };
+  return (clock, listener) => {
+    const dns = askDns(options.dnsServers);
+    const find = { targets: () => findTargets(server, dns, random), cancel: () => dns.cancel() };
+    return new ReconnectingFlow({ ...settings, find }, clock, listener);
+  };
 }
 
 /** Values of Route for requests outside of a dialog: the outbound proxy, as a loose router (RFC 3261, 16.12.1). */

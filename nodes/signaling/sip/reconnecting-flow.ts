@@ -29,8 +29,8 @@ const viaNames: { readonly [transport in TransportName]: string } = {
 
 /** What a flow needs to know. */
 export interface FlowOptions extends Omit<ConnectionSettings, 'clock'> {
-  /** Finds the targets, in the order in which to try them; rejects when nobody can say. */
-  find: () => Promise<Target[]>;
+  /** Finds the targets, in the order in which to try them; rejects when nobody can say, or when it is called off. */
+  find: { targets(): Promise<Target[]>; cancel(): void };
   /** How long to find the targets, and each of them to connect, may take, in ms. */
   connectTimeoutMs: number;
   /** After so much silence a sign of life is asked for, in ms; 0: never. */
@@ -113,6 +113,7 @@ export class ReconnectingFlow implements Flow {
 
   close(): void {
     this.closed = true;
+    this.options.find.cancel();
     this.disconnect();
     this.answerWaiting(new FlowError('the port is closed', false));
   }
@@ -134,7 +135,7 @@ export class ReconnectingFlow implements Flow {
     const { domain, find, connectTimeoutMs } = this.options;
     const silent = { cause: 'transport', reason: `no answer of DNS within ${connectTimeoutMs} ms` } as const;
     this.cancelTimer = this.clock.after(connectTimeoutMs, () => found([], silent));
-    find().then(
+    find.targets().then(
       (targets) => found(targets, { cause: 'transport', reason: `the host name ${domain} is unknown (ENOTFOUND)` }),
       (error: Error) => found([], { cause: 'transport', reason: `DNS does not answer: ${error.message}` }),
     );

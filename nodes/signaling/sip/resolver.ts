@@ -8,14 +8,21 @@ const patience = { timeout: 1000, tries: 2 };
 /** Asks one question. Settles with no records where there are none; rejects when nobody can say. */
 export type Ask = (question: Question) => Promise<DnsRecord[]>;
 
+/** Who can be asked. */
+export interface Dns {
+  ask: Ask;
+  /** Nobody waits for the answers any more. */
+  cancel(): void;
+}
+
 /**
  * Asks DNS. Addresses are asked of the system, which knows /etc/hosts as well.
  * @param servers addresses of DNS servers to ask instead of those of the system, for everything
  */
-export function askDns(servers?: readonly string[]): Ask {
+export function askDns(servers?: readonly string[]): Dns {
   const resolver = new Resolver(patience);
   if (servers) resolver.setServers(servers);
-  return async ({ type, name }) => {
+  const ask: Ask = async ({ type, name }) => {
     try {
       switch (type) {
         case 'NAPTR':
@@ -34,6 +41,7 @@ export function askDns(servers?: readonly string[]): Ask {
       throw error;
     }
   };
+  return { ask, cancel: () => resolver.cancel() };
 }
 
 /** Errors that are an answer: there is no such name, or no such record. */
@@ -44,7 +52,7 @@ const saysNone: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
  * say. That it says nothing of NAPTR and SRV, while the name has addresses, is passed over: some firewalls and home
  * routers know only addresses.
  */
-export async function findTargets(server: Server, ask: Ask, random: () => number): Promise<Target[]> {
+export async function findTargets(server: Server, { ask }: Dns, random: () => number): Promise<Target[]> {
   const answers = new Map<string, readonly DnsRecord[]>();
   let unanswered: unknown = null;
   for (;;) {

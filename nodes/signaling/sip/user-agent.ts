@@ -8,7 +8,7 @@ import { Authenticator, type Credentials, copyAuthorization } from './authentica
 import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
 import { type Flow, FlowError, type FlowListener } from './flow';
-import { faultOf, isBearable } from './inspection';
+import { faultOf } from './inspection';
 import {
   type ClientTransaction,
   type IncomingRequestMessage,
@@ -16,6 +16,8 @@ import {
   type LoggerFactory,
   loadSipLibrary,
   type OutgoingRequestMessage,
+  parseMessage,
+  quietLoggers,
   type SipLibrary,
   type Transport,
   token,
@@ -312,20 +314,12 @@ export class UserAgent implements ExchangeHost {
   private receive(text: string): void {
     if (this.tooLate) return;
     try {
-      const message = this.parse(text);
+      const message = parseMessage(this.loaded(), this.loggers as LoggerFactory, text);
       if (message instanceof this.loaded().IncomingResponseMessage) this.receiveResponse(message);
       else if (message) this.receiveRequest(message);
     } catch {
       // Whatever a peer sends must not be able to stop us: what the parser chokes on is dropped (RFC 3261, 16.3; RFC 4475).
     }
-  }
-
-  private parse(text: string): IncomingRequestMessage | IncomingResponseMessage | undefined {
-    if (!isBearable(text)) return undefined;
-    const message = this.loaded().Parser.parseMessage(text, (this.loggers as LoggerFactory).getLogger('parser'));
-    const complete =
-      message?.callId && message.from && message.to && message.via && message.method && message.cseq !== undefined;
-    return complete ? message : undefined;
   }
 
   private receiveResponse(response: IncomingResponseMessage): void {
@@ -390,13 +384,6 @@ export class UserAgent implements ExchangeHost {
       // The connection is down: who waits for this will hear of that, or ask again.
     });
   }
-}
-
-/** A logger factory that says nothing: what matters leaves as events. */
-function quietLoggers(library: SipLibrary): LoggerFactory {
-  const loggers = new library.LoggerFactory();
-  loggers.builtinEnabled = false;
-  return loggers;
 }
 
 /** A display name as it may stand between quotes (RFC 3261, 25.1, quoted-string); control characters become spaces. */

@@ -6,18 +6,12 @@ import { reconnectionDelay } from '../../../nodes/signaling/sip/reconnecting-flo
 import type { TransportName } from '../../../nodes/signaling/sip/targets';
 import { CertificateAuthority } from '../../support/certificates';
 import { freePort } from '../../support/peers';
-import { systemClock, until } from './harness';
+import { hurried, systemClock, until } from './harness';
 import { SmallServer } from './small-server';
 
 const message = (body = ''): string =>
   `MESSAGE sip:a@b SIP/2.0\r\nVia: SIP/2.0/X h;branch=z9hG4bK1\r\nCSeq: 1 MESSAGE\r\nCall-ID: c\r\n` +
   `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-
-/** Twenty times as fast. */
-const hurried: Clock = {
-  now: () => 20 * Date.now(),
-  after: (delayMs, run) => systemClock.after(delayMs / 20, run),
-};
 
 describe('a flow', function () {
   this.timeout(10_000);
@@ -136,7 +130,7 @@ describe('a flow', function () {
   for (const transport of ['tcp', 'tls', 'ws', 'wss'] as const) {
     it(`over ${transport.toUpperCase()} asks for a sign of life, and is lost without one`, async () => {
       const server = await serve(transport, { certified });
-      const { events, up } = flowTo(transport, server.port, {}, hurried);
+      const { events, up } = flowTo(transport, server.port, {}, hurried(20));
       await up();
       await until(() => server.pings >= 2);
       assert.deepEqual(events, ['up']);

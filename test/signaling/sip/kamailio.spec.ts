@@ -305,7 +305,7 @@ describe('SIP over TCP, with real peers', function () {
         documents: true,
         operation: { name: 'lock', arguments: {} },
         healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-        call: { mcu: 'audio-video', media: ['audio'], watched: false },
+        call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
         text: { mcu: 'chat' },
       },
       patienceMs: 500,

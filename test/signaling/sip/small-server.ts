@@ -20,6 +20,29 @@ export interface SmallServerOptions {
   subprotocol?: string;
 }
 
+/** One header of a message. */
+export const header = (text: string, name: string): string =>
+  new RegExp(`^${name}: *(.*?) *$`, 'im').exec(text.slice(0, text.indexOf('\r\n\r\n')))?.[1] ?? '';
+/** The branch of the topmost Via. */
+export const branchOf = (text: string): string => /branch=([^;\s]+)/.exec(header(text, 'Via'))?.[1] ?? '';
+/** The method of a request. */
+export const methodOf = (text: string): string => text.slice(0, text.indexOf(' '));
+
+/** The answer of a Focus to a request; to ACK there is none. */
+export function answer(request: string, status = '200 OK', headers: string[] = []): string | undefined {
+  if (/^(ACK|SIP\/2\.0) /.test(request)) return undefined;
+  const to = header(request, 'To');
+  const lines = [
+    `SIP/2.0 ${status}`,
+    ...['Via', 'From', 'Call-ID', 'CSeq'].map((name) => `${name}: ${header(request, name)}`),
+    `To: ${to}${to.includes('tag=') ? '' : ';tag=focus'}`,
+    'Contact: <sip:room@example.com>;isfocus',
+    ...headers,
+    'Content-Length: 0',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
 /** One server on the loopback interface. */
 export class SmallServer {
   port = 0;
