@@ -1,10 +1,10 @@
 /**
- * What Stryker needs to know of this project: how to run mocha 12 over CommonJS that tsx compiles (Stryker's own mocha
- * runner ends at mocha 11), and which mutants would say nothing.
+ * What Stryker needs to know of this project: how to run mocha 12 over what the compiler has made of model and specs
+ * (Stryker's own mocha runner ends at mocha 11), and which mutants would say nothing.
  */
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve, sep } from 'node:path';
+import { relative, resolve, sep } from 'node:path';
 import { declareClassPlugin, declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
 import {
   DryRunStatus,
@@ -15,11 +15,23 @@ import {
 } from '@stryker-mutator/api/test-runner';
 import Mocha from 'mocha';
 
+/** Where `buildCommand` puts what is compiled. */
+const COMPILED = 'test/output/mutation';
+
+/** A mutant meets the tests that take less than 40 ms first, those that take seconds last, if it lives so long. */
+const PASSES_MS = [
+  [0, 40],
+  [40, 1_000],
+  [1_000, Number.POSITIVE_INFINITY],
+];
+
 /** Runs all specs in one process; which mutant is switched on is a matter of a global variable. */
 class MochaInProcess {
   static inject = ['options'];
 
   coverage = false;
+  /** The longest that each test has taken in this process, by title. */
+  tookMs = new Map();
   /** The modules that are loaded, if any, are not those of the unchanged model. */
   spoilt = true;
 
@@ -27,8 +39,10 @@ class MochaInProcess {
     globalThis.__stryker__ ??= {};
     this.stryker = globalThis.__stryker__;
     this.files = options.mocha.specs
-      .flatMap((folder) => readdirSync(folder, { recursive: true }).map((file) => resolve(folder, file)))
-      .filter((file) => file.endsWith('.spec.ts'))
+      .flatMap((folder) =>
+        readdirSync(resolve(COMPILED, folder), { recursive: true }).map((file) => resolve(COMPILED, folder, file)),
+      )
+      .filter((file) => file.endsWith('.spec.js'))
       .sort();
   }
 
@@ -40,13 +54,21 @@ class MochaInProcess {
     this.load();
     this.spoilt = false;
     this.coverage = coverageAnalysis === 'perTest';
-    const result = await this.run(disableBail);
+    const result = await this.run(() => true, disableBail);
     this.coverage = false;
     if (coverageAnalysis !== 'off') result.mutantCoverage = this.stryker.mutantCoverage;
     return result;
   }
 
-  async mutantRun({ activeMutant, testFilter, disableBail, hitLimit, mutantActivation, reloadEnvironment }) {
+  async mutantRun({
+    activeMutant,
+    sandboxFileName,
+    testFilter,
+    disableBail,
+    hitLimit,
+    mutantActivation,
+    reloadEnvironment,
+  }) {
     this.stryker.hitLimit = hitLimit;
     this.stryker.hitCount = hitLimit === undefined ? undefined : 0;
     // A mutant of what runs when a module is loaded (the tables) needs fresh modules, and leaves spoilt ones behind.
@@ -56,18 +78,28 @@ class MochaInProcess {
     try {
       if (atLoad || reloadEnvironment || this.spoilt) this.load();
     } catch (error) {
+      if (!atLoad) throw error;
       // Many specs try the model while they describe their tests; what fails then is killed as well.
       return {
         status: MutantRunStatus.Killed,
-        killedBy: testFilter ?? [],
+        killedBy: [],
         failureMessage: String(error),
         nrOfTests: 1,
       };
     }
     this.spoilt = atLoad;
     this.stryker.activeMutant = activeMutant.id;
-    this.mocha.grep(testFilter ? new RegExp(testFilter.map((id) => `^${escaped(id)}$`).join('|')) : /./);
-    return toMutantRunResult(await this.run(disableBail));
+    const chosen = new Set(testFilter ?? this.testsThatLoad(sandboxFileName));
+    const tookMs = new Map(this.tookMs);
+    const tests = [];
+    for (const [fromMs, toMs] of PASSES_MS) {
+      const isNext = (title) => chosen.has(title) && isWithin(tookMs.get(title) ?? 0, fromMs, toMs);
+      const result = await this.run(isNext, disableBail);
+      if (result.status !== DryRunStatus.Complete) return toMutantRunResult(result);
+      tests.push(...result.tests);
+      if (!disableBail && result.tests.some(({ status }) => status === TestStatus.Failed)) break;
+    }
+    return toMutantRunResult({ status: DryRunStatus.Complete, tests });
   }
 
   load() {
@@ -92,12 +124,33 @@ class MochaInProcess {
     }
   }
 
-  async run(disableBail) {
+  /** The titles of all tests in specs that load a file of the model, directly or by way of others. */
+  testsThatLoad(file) {
+    const compiled = resolve(COMPILED, relative('.', file)).replace(/ts$/, 'js');
+    const { cache } = createRequire(resolve('test/'));
+    const loads = (module, seen) =>
+      module.filename === compiled ||
+      module.children.some((child) => !seen.has(child) && loads(child, seen.add(child)));
+    const specs = new Set(this.files.filter((spec) => loads(cache[spec], new Set())));
+    const titles = [];
+    this.mocha.suite.eachTest((test) => {
+      if (specs.has(test.file)) titles.push(test.fullTitle());
+    });
+    return titles;
+  }
+
+  /** Runs those tests whose title is chosen. */
+  async run(isChosen, disableBail) {
     const tests = [];
     bail(this.mocha.suite, !disableBail);
+    this.mocha.grep({ test: isChosen });
     await new Promise((done) => {
       const running = this.mocha.run(done);
-      running.on('pass', (test) => tests.push(reported(test, { status: TestStatus.Success })));
+      running.on('pass', (test) => {
+        const title = test.fullTitle();
+        this.tookMs.set(title, Math.max(this.tookMs.get(title) ?? 0, test.duration));
+        tests.push(reported(test, { status: TestStatus.Success }));
+      });
       running.on('fail', (test, error) =>
         tests.push(reported(test, { status: TestStatus.Failed, failureMessage: String(error?.message ?? error) })),
       );
@@ -110,16 +163,18 @@ class MochaInProcess {
 
 function reported(test, result) {
   const id = test.fullTitle();
-  return { id, name: id, timeSpentMs: test.duration ?? 0, fileName: test.file, ...result };
+  // The report shows the source, and an incremental run compares it with what it was.
+  const fileName = resolve(relative(resolve(COMPILED), test.file)).replace(/js$/, 'ts');
+  return { id, name: id, timeSpentMs: test.duration ?? 0, fileName, ...result };
+}
+
+function isWithin(value, from, to) {
+  return value >= from && value < to;
 }
 
 function bail(suite, yes) {
   suite.bail(yes);
   for (const child of suite.suites) bail(child, yes);
-}
-
-function escaped(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 /** Sentences are for people: another wording is no other behaviour. Names, which flows and tests compare, have no spaces. */

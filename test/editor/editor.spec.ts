@@ -206,7 +206,7 @@ const examples = existsSync(examplesFolder)
   : [];
 
 describe('editor', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let nodeRed: NodeRedProcess;
   let editor: Editor;
 

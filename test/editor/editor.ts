@@ -52,7 +52,7 @@ export class Editor {
       ],
     });
     const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 } }));
-    editor.page.setDefaultTimeout(10_000);
+    editor.page.setDefaultTimeout(30_000);
     await editor.page.goto(url);
     // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.
     await editor.page.waitForFunction("typeof RED !== 'undefined' && RED.workspaces?.active()");

@@ -233,7 +233,7 @@ describe('the canonical flow', () => {
   it('a silent hop is found by the operation that gets no answer, which is sent again (HOP-2 HOP-6 HOP-16)', async () => {
     flow = await Flow.load(
       canonical({
-        session: { operationTimeout: '100', operationTimeoutUnit: 'ms', repairTimeout: '60', repairTimeoutUnit: 'ms' },
+        session: { operationTimeout: '600', operationTimeoutUnit: 'ms', repairTimeout: '300', repairTimeoutUnit: 'ms' },
         healer: { mode: 'LimitedRetry', horizon: '1', horizonUnit: 'min' },
       }),
     );
@@ -401,7 +401,7 @@ describe('controls: the policy is on the wires, and nowhere else', () => {
     for (const which of ['in', 'out'] as const) {
       flow = await Flow.load(
         cut('detector', which, {
-          session: { operationTimeout: '300', operationTimeoutUnit: 'ms', heartbeat: '50', heartbeatUnit: 'ms' },
+          session: { operationTimeout: '2', heartbeat: '50', heartbeatUnit: 'ms' },
         }),
       );
       await flow.join();
@@ -424,7 +424,7 @@ describe('controls: the policy is on the wires, and nowhere else', () => {
   });
 
   it("without the healer's wires it is never Healthy, and the session does nothing by itself (HOP-5)", async () => {
-    flow = await Flow.load(cut('healer', 'both', { session: { operationTimeout: '200', operationTimeoutUnit: 'ms' } }));
+    flow = await Flow.load(cut('healer', 'both', { session: { operationTimeout: '2' } }));
     await flow.join();
     flow.mark();
     await flow.askAndWait('injector', { command: 'break-hop', how: 'stale-route' });

@@ -21,7 +21,7 @@ const settings = merge(quick, {
 });
 
 describe('drill: the canonical flow on the embedded pool', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let drill: Drill;
 
   const placeCalls = async (...mcus: string[]): Promise<void> => {

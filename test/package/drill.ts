@@ -142,7 +142,7 @@ export class Drill {
     );
   }
 
-  private async find<T extends Fact>(matches: (fact: Fact) => boolean, what: string, withinMs = 10_000): Promise<T> {
+  private async find<T extends Fact>(matches: (fact: Fact) => boolean, what: string, withinMs = 30_000): Promise<T> {
     const message = await this.nodeRed
       .waitFor(({ nodeId, payload }) => this.nodes.has(nodeId) && matches(payload as Fact), {
         since: this.since,

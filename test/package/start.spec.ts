@@ -50,7 +50,7 @@ function flowWithout(type: string): FlowNode[] {
 }
 
 describe('start', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let folder: string;
 
   before(() => {
@@ -77,7 +77,7 @@ describe('start', function () {
   });
 
   it('tells that nothing heals a route in a flow without a route-healer, and exits with 1', async () => {
-    const { status, output, table } = await start('--flow', saved(flowWithout('route-healer')), '--patience', '8');
+    const { status, output, table } = await start('--flow', saved(flowWithout('route-healer')), '--patience', '20');
     assert.equal(status, 1, output);
     assert.deepEqual(
       table.map((row) => /NOT RECOVERED|recovered/.exec(row)?.[0]),
@@ -88,7 +88,7 @@ describe('start', function () {
   });
 
   it('tells so too when nothing is recovered, without a failover-detector', async () => {
-    const { status, output, table } = await start('--flow', saved(flowWithout('failover-detector')), '--patience', '3');
+    const { status, output, table } = await start('--flow', saved(flowWithout('failover-detector')), '--patience', '8');
     assert.equal(status, 1, output);
     assert.equal(table.length, 3, output);
     for (const row of table) assert.match(row, /NOT RECOVERED/);

@@ -1376,7 +1376,7 @@ function plain(participants: Participants): unknown {
 describe('pool: speed', () => {
   it('takes a thousand failovers with a re-join each in the blink of an eye', () => {
     const scene = Scene.joined({ frontEnds: 3, failoverMs: 100 });
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (let dialog = 2; dialog < 1_002; dialog += 1) {
       scene.inject({ command: 'kill-front-end' });
       scene.pass(100);
@@ -1385,6 +1385,7 @@ describe('pool: speed', () => {
       scene.inject({ command: 'restore-front-end' });
     }
     assert.equal(scene.watch.all('joined').length, 1_001);
-    assert.ok(performance.now() - started < 1_000);
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 1_000_000, `${user + system} µs`);
   });
 });

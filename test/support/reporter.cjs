@@ -1,6 +1,7 @@
 /**
  * Mocha's spec reporter, and at the end what was skipped, so that nobody takes silence for success. With TEST_COUNTS set,
- * the counts are added to that file as a line `passed failed skipped`.
+ * the counts are added to that file as a line `passed failed skipped`; with TEST_FAILURES set, what failed and why is added
+ * to that one.
  */
 const { appendFileSync } = require('node:fs');
 const { Spec } = require('mocha').reporters;
@@ -17,6 +18,12 @@ module.exports = class Reporter extends Spec {
       if (process.env.TEST_COUNTS) {
         const { passes, failures } = this.stats;
         appendFileSync(process.env.TEST_COUNTS, `${passes} ${failures} ${skipped.length}\n`);
+      }
+      if (process.env.TEST_FAILURES) {
+        for (const test of this.failures) {
+          const reason = test.err.stack ?? test.err.message;
+          appendFileSync(process.env.TEST_FAILURES, `${test.fullTitle()} (Node ${process.version})\n${reason}\n\n`);
+        }
       }
     });
   }

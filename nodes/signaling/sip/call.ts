@@ -3,7 +3,7 @@ import type { Outcome, SignalingEvent } from '../../recovery/signaling';
 import { Dialog } from './dialog';
 import type { Body, Exchange } from './exchange';
 import type { IncomingRequestMessage } from './library';
-import { asksForNewRoute, calledOff, dialogGone, outcomeOf } from './outcome';
+import { asksForNewRoute, calledOff, dialogGone, meaningOf, outcomeOf } from './outcome';
 import { inactiveAnswer, inactiveOffer } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { refreshTarget } from './target-refresh';
@@ -71,18 +71,18 @@ export class Call implements Usage {
   }
 
   /** Text into the call (RFC 3428, in a dialog). One that met a stale route is sent again when that is repaired. */
-  sendText(text: string, timeoutMs: number, settled: (outcome: Outcome) => void): void {
+  sendText(text: string, timeoutMs: number, settled: (outcome: Outcome) => void, repeated = false): void {
     if (!this.established) return settled(dialogGone());
     const body = { contentType: 'text/plain;charset=UTF-8', content: text };
     const startedAt = this.agent.clock.now();
     this.agent.send(this.dialog, { method: 'MESSAGE', body }, timeoutMs, (answer) => {
       const outcome = outcomeOf(answer);
       const remainingMs = timeoutMs - (this.agent.clock.now() - startedAt);
-      if (!asksForNewRoute(outcome) || this.dialog.routeStale || remainingMs <= 0) return settled(outcome);
+      if (!asksForNewRoute(outcome) || repeated || remainingMs <= 0) return settled(outcome);
       this.dialog.routeStale = true;
       this.refresh(remainingMs, () => {
         if (this.dialog.routeStale) settled(outcome);
-        else this.sendText(text, timeoutMs - (this.agent.clock.now() - startedAt), settled);
+        else this.sendText(text, timeoutMs - (this.agent.clock.now() - startedAt), settled, true);
       });
     });
   }
@@ -90,13 +90,14 @@ export class Call implements Usage {
   /** Tells the far end where we are now, after the route has been healed; takes a new route where the old one is stale. */
   refresh(timeoutMs = refreshTimeoutMs, done: () => void = () => {}): void {
     if (!this.established) return done();
-    refreshTarget(this.agent, this.dialog, ['UPDATE', 're-INVITE'], this.offering, timeoutMs, (_, answer) => {
+    refreshTarget(this.agent, this.dialog, ['UPDATE', 're-INVITE'], this.offering, timeoutMs, (method, answer) => {
       const outcome = outcomeOf(answer);
       if (asksForNewRoute(outcome) && !this.dialog.routeStale) {
         this.dialog.routeStale = true;
         return this.refresh(timeoutMs, done);
       }
-      if (this.established && outcome.kind === 'refused' && outcome.status === 481) {
+      const sent = method === 're-INVITE' ? 'INVITE' : method;
+      if (this.established && outcome.kind === 'refused' && meaningOf(outcome.status, sent).ends !== 'request') {
         this.forget();
         this.ended('RemoteHungUp');
       }
@@ -119,6 +120,7 @@ export class Call implements Usage {
       case 'ACK':
         return;
       case 'UPDATE':
+        return reply(200, [], request.body ? inactiveAnswer(this.agent.localHost, request.body) : undefined);
       case 'OPTIONS':
       case 'INFO':
         return reply(200);

@@ -63,16 +63,22 @@ function keepAliveLength(bytes: Buffer): number {
   return length;
 }
 
+/** What is wrong with the head of a message of so many bytes, if it is too long; `headEnd` is its end, -1 as yet unknown. */
+export function complaintOfHead(length: number, headEnd: number): string | undefined {
+  if ((headEnd < 0 ? length : headEnd) <= longestHead) return undefined;
+  return `a message head longer than ${longestHead} bytes`;
+}
+
 /** How many bytes the message at the start of `bytes` needs, as far as it can be told by now. */
 function measure(bytes: Buffer): { needed: number } | { error: string } {
   const headEnd = bytes.indexOf('\r\n\r\n');
-  if (headEnd > longestHead || (headEnd < 0 && bytes.length > longestHead)) {
-    return { error: `a message head longer than ${longestHead} bytes` };
-  }
+  const error = complaintOfHead(bytes.length, headEnd);
+  if (error !== undefined) return { error };
   if (headEnd < 0) return { needed: bytes.length + 1 };
+  // Trimmed by no expression: one that does goes over a run of spaces once for each of them.
   const lengths = new Set(
-    [...bytes.toString('latin1', 0, headEnd).matchAll(/^(?:content-length|l)[ \t]*:[ \t]*(.*?)[ \t]*$/gim)].map(
-      (match) => match[1] ?? '',
+    [...bytes.toString('latin1', 0, headEnd).matchAll(/^(?:content-length|l)[ \t]*:([^\r\n]*)/gim)].map((match) =>
+      (match[1] ?? '').trim(),
     ),
   );
   if (lengths.size > 1) return { error: 'a message with two different Content-Length headers' };

@@ -20,7 +20,7 @@ export interface NextHopOptions extends TlsFiles {
   webSocketPath?: string;
   /** After so much silence the far end is asked for a sign of life, in ms; default 6000, 0 is never. */
   keepAliveMs?: number;
-  /** How long finding the server, and each connection attempt, may take, in ms; default 4000. */
+  /** How long a connection attempt may take, in ms; default 4000. */
   connectTimeoutMs?: number;
   /** DNS servers to ask, as `address:port`, instead of those of the system. */
   dnsServers?: readonly string[];

@@ -7,7 +7,7 @@ import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, token } from './library';
 import { McuView } from './mcu-view';
-import { asksForNewRoute, outcomeOf } from './outcome';
+import { findsRouteStale, outcomeOf } from './outcome';
 import { inactiveAnswer, inactiveOffer } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { Subscription } from './subscription';
@@ -147,7 +147,7 @@ export class Participation implements Usage {
         reply(200);
         return this.ended();
       case 'UPDATE':
-        reply(200);
+        reply(200, [], request.body ? inactiveAnswer(this.host.agent.localHost, request.body) : undefined);
         return this.host.tell(this, { event: 'remote-update', dialog: this.number });
       case 'INVITE':
         return reply(200, [], inactiveAnswer(this.host.agent.localHost, request.body));
@@ -254,7 +254,7 @@ export class Participation implements Usage {
 
   private send(draft: Draft, timeoutMs: number, settled: (answer: Answer) => void): void {
     this.host.agent.send(this.dialog, draft, timeoutMs, (answer) => {
-      if (asksForNewRoute(outcomeOf(answer))) this.dialog.routeStale = true;
+      if (findsRouteStale(outcomeOf(answer))) this.dialog.routeStale = true;
       settled(answer);
     });
   }
@@ -271,7 +271,7 @@ export class Participation implements Usage {
   ): void {
     refreshTarget(this.host.agent, this.dialog, methods, this.offering, timeoutMs, (method, answer) => {
       const outcome = outcomeOf(answer);
-      if (asksForNewRoute(outcome)) this.dialog.routeStale = true;
+      if (findsRouteStale(outcome)) this.dialog.routeStale = true;
       settled(method, outcome);
     });
   }

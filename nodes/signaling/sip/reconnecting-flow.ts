@@ -13,6 +13,10 @@ const steadyAfterMs = 5000;
 /** Requests bring the next attempt forward, but not sooner than this after a failed one, in ms. */
 const attemptsApartMs = 1000;
 const longestDelayMs = 30_000;
+/** How long DNS is waited for where targets are known from before, in ms: they may serve on. */
+const knownMs = 2000;
+/** How long it is waited for where none are, in ms: several questions follow each other, and each may be asked twice. */
+const unknownMs = 10_000;
 /** How long a sign of life is waited for once it has been asked for, in ms. */
 const answerMs = 5000;
 /** Silence after a request that tells a failed target where nothing can be asked (UDP), beside `answerMs`, in ms. */
@@ -31,7 +35,7 @@ const viaNames: { readonly [transport in TransportName]: string } = {
 export interface FlowOptions extends Omit<ConnectionSettings, 'clock'> {
   /** Finds the targets, in the order in which to try them; rejects when nobody can say, or when it is called off. */
   find: { targets(): Promise<Target[]>; cancel(): void };
-  /** How long to find the targets, and each of them to connect, may take, in ms. */
+  /** How long connecting to a target may take, in ms. */
   connectTimeoutMs: number;
   /** After so much silence a sign of life is asked for, in ms; 0: never. */
   keepAliveMs: number;
@@ -132,9 +136,10 @@ export class ReconnectingFlow implements Flow {
       if (targets.length > 0) this.targets = targets;
       this.tryNext(this.avoidance.sort(this.targets), failure);
     };
-    const { domain, find, connectTimeoutMs } = this.options;
-    const silent = { cause: 'transport', reason: `no answer of DNS within ${connectTimeoutMs} ms` } as const;
-    this.cancelTimer = this.clock.after(connectTimeoutMs, () => found([], silent));
+    const { domain, find } = this.options;
+    const patienceMs = this.targets.length > 0 ? knownMs : unknownMs;
+    const silent = { cause: 'transport', reason: `no answer of DNS within ${patienceMs} ms` } as const;
+    this.cancelTimer = this.clock.after(patienceMs, () => found([], silent));
     find.targets().then(
       (targets) => found(targets, { cause: 'transport', reason: `the host name ${domain} is unknown (ENOTFOUND)` }),
       (error: Error) => found([], { cause: 'transport', reason: `DNS does not answer: ${error.message}` }),

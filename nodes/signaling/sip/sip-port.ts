@@ -62,6 +62,7 @@ export class SipPort implements SignalingPort {
       },
       options.credentials,
       preloadedRoute(options),
+      options.random,
     );
   }
 

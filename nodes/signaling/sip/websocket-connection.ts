@@ -8,7 +8,7 @@ import {
   closedByOtherEnd,
   failureOf,
 } from './connection';
-import { longestMessage } from './framing';
+import { complaintOfHead, longestMessage } from './framing';
 import { localEnd, openSocket } from './stream-connection';
 import type { Target } from './targets';
 
@@ -42,6 +42,11 @@ export function connectWebSocket(
   socket.on('message', (data) => {
     listener.heard();
     const text = data.toString();
+    const complaint = complaintOfHead(text.length, text.indexOf('\r\n\r\n'));
+    if (complaint !== undefined) {
+      failure = { cause: 'transport', reason: `it sent ${complaint}` };
+      return socket.terminate();
+    }
     // Keep-alive of servers that send it as on a stream (RFC 5626, 3.5.1).
     if (text.trim() !== '') listener.message(text);
   });

@@ -14,7 +14,7 @@ const message = (body = ''): string =>
   `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 describe('a flow', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   const authority = new CertificateAuthority();
   const certified = authority.issue('localhost', '127.0.0.1');
   const caFile = authority.file('ca.pem', authority.certificate);
@@ -273,6 +273,21 @@ describe('a flow', function () {
       const server = await serve('ws', { subprotocol: 'chat' });
       wanted = false;
       assert.match((await flowTo('ws', server.port).up())?.message ?? '', /subprotocol/i);
+    });
+
+    it('is lost when a message has a head of more than 64 kB, or is longer than any', async () => {
+      const server = await serve('ws');
+      wanted = false;
+      for (const [length, complaint] of [
+        [70_000, /was lost: it sent a message head longer than 65536 bytes$/],
+        [5_000_000, /was lost: Max payload size exceeded$/],
+      ] as const) {
+        const { events, up } = flowTo('ws', server.port);
+        await up();
+        server.send('x'.repeat(length));
+        await until(() => events.length === 2);
+        assert.match(events[1] ?? '', complaint);
+      }
     });
 
     it('says what a server answers that has no WebSocket there', async () => {

@@ -5,6 +5,7 @@ import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/si
 import type { Clock } from '../../../nodes/signaling/port';
 import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
+import { type Captured, recorded } from '../../support/capture';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -14,8 +15,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** How late anything may be, on a machine as busy as it likes. Only waits that fail take as long. */
+export const leewayMs = 15_000;
+
 /** Waits until something holds. */
-export async function until(holds: () => boolean, withinMs = 3000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = leewayMs): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!holds()) {
     assert.ok(Date.now() < deadline, `not within ${withinMs} ms: ${holds}`);
@@ -48,11 +52,14 @@ export class Endpoint {
     clock: Clock = systemClock,
     /** Sockets live in real time, whatever the clock of the dialogs says; or as much faster as a test says. */
     flowClock: Clock = systemClock,
+    /** Where what goes over the wire is noted. */
+    captured: Captured[] = [],
   ) {
     const uri = 'sip:alice@example.com';
     const there = host ? { host: '127.0.0.1', port: host.port } : {};
     const complete = { uri, ...there, transport: 'tcp', ...options } as const;
-    this.port = new SipPort(complete, clock, (_, listener) => flowsTo(complete)(flowClock, listener));
+    const makeFlow = recorded(flowsTo(complete), captured);
+    this.port = new SipPort(complete, clock, (_, listener) => makeFlow(flowClock, listener));
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
@@ -64,7 +71,7 @@ export class Endpoint {
   async next<Name extends SignalingEvent['event']>(
     name: Name,
     matches: (event: EventOf<Name>) => boolean = () => true,
-    { since = 0, withinMs = 6000 } = {},
+    { since = 0, withinMs = leewayMs } = {},
   ): Promise<EventOf<Name>> {
     const deadline = Date.now() + withinMs;
     for (;;) {
@@ -85,9 +92,9 @@ export class Endpoint {
   async request(purpose: RequestEffect['purpose'], more: Partial<RequestEffect> = {}): Promise<EventOf<'outcome'>> {
     this.requests += 1;
     const requestId = `request-${this.requests}`;
-    const timeoutMs = more.timeoutMs ?? 2000;
+    const timeoutMs = more.timeoutMs ?? leewayMs;
     this.perform({ effect: 'request', requestId, dialog: 1, purpose, ...more, timeoutMs });
-    return this.next('outcome', (event) => event.requestId === requestId, { withinMs: timeoutMs + 2000 });
+    return this.next('outcome', (event) => event.requestId === requestId, { withinMs: timeoutMs + leewayMs });
   }
 
   count(name: SignalingEvent['event']): number {

@@ -10,10 +10,10 @@ import {
   skipWithoutPeers,
 } from '../../support/peers';
 import { type Peer, signalingContract } from '../contract';
-import { Endpoint, systemClock } from './harness';
+import { Endpoint, leewayMs, systemClock } from './harness';
 
 describe('SIP over TCP, with real peers', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let focus: KamailioFocus;
   let edge: KamailioEdge;
   let conference: string;
@@ -87,7 +87,7 @@ describe('SIP over TCP, with real peers', function () {
     assert.match(whileDown.outcome.message, /ECONNREFUSED/);
 
     await edge.start();
-    await alice.next('transport-restored', undefined, { withinMs: 10_000 });
+    await alice.next('transport-restored');
     const since = alice.events.length;
     const healed = await alice.request('heal', { method: 'UPDATE', attempt: 2 });
     assert.deepEqual(healed.outcome, { kind: 'ok', status: 200 });
@@ -106,12 +106,14 @@ describe('SIP over TCP, with real peers', function () {
     const alice = endpoint();
     await alice.join();
     await focus.fault('UPDATE', 1);
-    const pending = alice.request('heal', { timeoutMs: 5000 });
-    await delay(200);
+    const before = await focus.requests('UPDATE');
+    const pending = alice.request('heal', { timeoutMs: 30_000 });
+    while ((await focus.requests('UPDATE')) === before) await delay(20);
     await edge.kill();
     const { outcome, elapsedMs } = await pending;
     assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'transport' && outcome.written);
-    assert.ok(elapsedMs < 2000);
+    // Long before its time is up.
+    assert.ok(elapsedMs < 20_000);
     await edge.start();
   });
 
@@ -147,7 +149,7 @@ describe('SIP over TCP, with real peers', function () {
     await focus.fault('UPDATE', 1);
     const { outcome, elapsedMs } = await alice.request('heal', { timeoutMs: 300 });
     assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'timeout' && outcome.written);
-    assert.ok(elapsedMs >= 295 && elapsedMs < 800, `${elapsedMs} ms`);
+    assert.ok(elapsedMs >= 295 && elapsedMs < 300 + leewayMs, `${elapsedMs} ms`);
   });
 
   it('probes the Focus outside of the dialog', async () => {
@@ -185,11 +187,11 @@ describe('SIP over TCP, with real peers', function () {
     try {
       const { outcome, elapsedMs } = await alice.request('heal', { timeoutMs: 400 });
       assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'timeout' && outcome.written);
-      assert.ok(elapsedMs >= 395 && elapsedMs < 900, `${elapsedMs} ms`);
+      assert.ok(elapsedMs >= 395 && elapsedMs < 400 + leewayMs, `${elapsedMs} ms`);
     } finally {
       edge.resume();
     }
-    assert.equal((await alice.request('heal', { timeoutMs: 5000 })).outcome.kind, 'ok');
+    assert.equal((await alice.request('heal')).outcome.kind, 'ok');
   });
 
   it('leaves: the others see it go, and it hears nothing more', async () => {
@@ -252,7 +254,7 @@ describe('SIP over TCP, with real peers', function () {
   it('places a call, sends text into it, and ends it', async () => {
     const alice = endpoint();
     await alice.join();
-    alice.perform({ effect: 'place-call', callId: 'c1', mcu: 'audio-video', media: ['audio'], timeoutMs: 2000 });
+    alice.perform({ effect: 'place-call', callId: 'c1', mcu: 'audio-video', media: ['audio'], timeoutMs: leewayMs });
     await alice.next('call-accepted', (event) => event.callId === 'c1');
     alice.perform({
       effect: 'send-text',
@@ -260,7 +262,7 @@ describe('SIP over TCP, with real peers', function () {
       callId: 'c1',
       mcu: 'audio-video',
       text: 'hello',
-      timeoutMs: 2000,
+      timeoutMs: leewayMs,
     });
     const { outcome } = await alice.next('outcome', (event) => event.requestId === 't1');
     assert.equal(outcome.kind, 'ok');
@@ -268,7 +270,7 @@ describe('SIP over TCP, with real peers', function () {
     assert.equal((await alice.next('call-ended')).reason, 'HungUp');
 
     await focus.fault('INVITE', 486);
-    alice.perform({ effect: 'place-call', callId: 'c2', mcu: 'audio-video', media: [], timeoutMs: 2000 });
+    alice.perform({ effect: 'place-call', callId: 'c2', mcu: 'audio-video', media: [], timeoutMs: leewayMs });
     const failed = await alice.next('call-failed');
     assert.ok(failed.outcome.kind === 'refused' && failed.outcome.status === 486);
   });
@@ -309,6 +311,7 @@ describe('SIP over TCP, with real peers', function () {
         text: { mcu: 'chat' },
       },
       patienceMs: 500,
+      leewayMs,
       pass: delay,
       fallSilent: () => edge.hang(),
       async forgetDialogs() {

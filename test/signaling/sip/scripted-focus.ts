@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Framer } from '../../../nodes/signaling/sip/framing';
+import { leewayMs } from './harness';
 
 /** A message, cut up no further than a test needs. */
 export interface Message {
@@ -61,7 +62,7 @@ export class ScriptedFocus {
   }
 
   async next(what: string, count = 1): Promise<Message> {
-    for (let waited = 0; waited < 3000; waited += 5) {
+    for (let waited = 0; waited < leewayMs; waited += 5) {
       const found = this.all(what)[count - 1];
       if (found) return found;
       await delay(5);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Endpoint, systemClock } from './harness';
+import { Endpoint, leewayMs, systemClock, until } from './harness';
 import { type Message, ScriptedFocus } from './scripted-focus';
 
 const document = (version: number, users = '', attributes = 'state="full"', description = ''): string =>
@@ -19,7 +19,7 @@ const notifyHeaders = [
 ];
 
 describe('SIP over TCP, with a scripted Focus', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let focus: ScriptedFocus;
   let alice: Endpoint;
   let invite: Message;
@@ -146,7 +146,8 @@ describe('SIP over TCP, with a scripted Focus', function () {
     alice.perform({ effect: 'join', dialog: 1, rejoin: false });
     subscribe = await focus.next('SUBSCRIBE');
     notify('', ['Subscription-State: terminated;reason=noresource']);
-    assert.equal((await alice.next('joined', undefined, { withinMs: 1000 })).document, null);
+    // It does not wait for the first roster as long as it might, which is 2 s.
+    assert.equal((await alice.next('joined', undefined, { withinMs: 1_900 })).document, null);
     assert.equal(alice.count('subscription-lost'), 0);
   });
 
@@ -313,7 +314,7 @@ describe('SIP over TCP, with a scripted Focus', function () {
     alice.perform({ effect: 'leave', dialog: 1, silently: false });
     await alice.next('left');
     const waited = Date.now() - before;
-    assert.ok(waited >= 1990 && waited < 2500, `${waited} ms`);
+    assert.ok(waited >= 1990 && waited < 2000 + leewayMs, `${waited} ms`);
     assert.equal((await focus.next('SUBSCRIBE', 2)).headers.expires, '0');
     alice.perform({ effect: 'leave', dialog: 7, silently: true });
     await alice.next('left', (event) => event.dialog === 7);
@@ -358,7 +359,7 @@ describe('SIP over TCP, with a scripted Focus', function () {
     alice.port.perform('not a uri', { effect: 'leave', dialog: 3, silently: true });
     alice.port.perform('unknown', { effect: 'join', dialog: 1, rejoin: false });
     assert.deepEqual(heard, []);
-    for (let waited = 0; heard.length < 2 && waited < 1000; waited += 10) await delay(10);
+    await until(() => heard.length >= 2);
     assert.deepEqual(heard, ['left', 'join-failed']);
   });
 
