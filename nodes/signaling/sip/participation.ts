@@ -60,7 +60,7 @@ export class Participation implements Usage {
   private takesReferrals = false;
   private readonly referrals = new Set<Referral>();
   /** Commands that were accepted (202) and whose result comes in a later INFO. */
-  private readonly results = new Map<string, (response: C3pResponse, body: string) => void>();
+  private readonly results = new Map<string, (outcome: Outcome) => void>();
 
   constructor(
     private readonly host: ParticipationHost,
@@ -358,18 +358,22 @@ export class Participation implements Usage {
     const cancel = this.host.agent.clock.after(remainingMs, () =>
       finish({ kind: 'unreachable', cause: 'timeout', written: true, message }),
     );
-    this.results.set(requestId, (response, body) => finish(resultOf(response, body, { kind: 'ok', status: 202 })));
+    this.results.set(requestId, finish);
   }
 
   private readResult(request: IncomingRequestMessage): void {
     const response = readC3pResponse(request.body ?? '');
-    if (response && response.code !== 'pending') this.results.get(response.requestId)?.(response, request.body);
+    if (!response || response.code === 'pending') return;
+    this.results.get(response.requestId)?.(resultOf(response, request.body, { kind: 'ok', status: 202 }));
   }
 
   private drop(): void {
     this.phase = 'over';
     this.cancelTimer();
     for (const referral of this.referrals) referral.drop();
+    const message = 'the dialog with the Focus has ended';
+    for (const finish of this.results.values())
+      finish({ kind: 'unreachable', cause: 'transport', written: true, message });
     this.dialog.session?.stop();
     this.host.agent.unregister(this);
   }

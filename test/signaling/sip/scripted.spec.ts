@@ -272,6 +272,16 @@ describe('SIP over TCP, with a scripted Focus', function () {
     assert.ok(late.outcome.kind === 'unreachable' && late.outcome.cause === 'timeout' && late.outcome.written);
   });
 
+  it('waits for no result of a command once the dialog has ended', async () => {
+    await join();
+    focus.script = (request) => {
+      if (request.what === 'INFO') setTimeout(() => alice.perform({ effect: 'leave', dialog: 1, silently: true }), 30);
+      return { status: '202 Accepted' };
+    };
+    const { outcome } = await alice.request('operation', { operation: 'lock', timeoutMs: 600_000 });
+    assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'transport' && outcome.written);
+  });
+
   it('cancels a join that takes too long, and hangs up when it is accepted all the same', async () => {
     await alice.port.close();
     alice = new Endpoint(focus, 'sip:room@127.0.0.1', { joinTimeoutMs: 100 });
