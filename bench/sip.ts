@@ -193,7 +193,7 @@ function heap(): number {
 function print(ours: Measured, sipps: Measured, dialogs: number, updates: number): void {
   const perSecond = (count: number, { wallMs }: Cost): number => (count / wallMs) * 1000;
   const line = (what: string, our: number, sipp: number | undefined, digits = 0): void => {
-    const columns = [our.toFixed(digits), sipp?.toFixed(digits) ?? '', sipp ? (our / sipp).toFixed(2) : ''];
+    const columns = [our.toFixed(digits), sipp?.toFixed(digits) ?? '', sipp ? (our / sipp).toPrecision(2) : ''];
     console.log(`${what.padEnd(32)}${columns.map((column) => column.padStart(12)).join('')}`);
   };
   console.log(`${''.padEnd(32)}${['endpoint', 'SIPp', 'ratio'].map((column) => column.padStart(12)).join('')}`);
