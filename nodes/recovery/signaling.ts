@@ -29,8 +29,9 @@ export type Outcome =
   | {
       kind: 'refused';
       status: number;
+      /** What was refused with: that same answer, or the one that a Focus tells of a request which it sent for us (REFER). */
       response: ResponseData;
-      /** Reason of a C3P failure body (MS-CONFPRO 2.2.3); absent without such a body. */
+      /** The Focus has taken the request, and it failed all the same: the reason of a C3P failure (MS-CONFPRO 2.2.3), or `SIP-603`. */
       conferenceReason?: string;
       recoveryAction?: RecoveryAction[];
       retryAfterMs?: number;

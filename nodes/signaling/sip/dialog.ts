@@ -8,8 +8,15 @@ import { Negotiation } from './negotiation';
 import type { SessionExpiration } from './session-expiration';
 import type { Terms } from './session-timer';
 
-/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
-export const targetRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'BENOTIFY']);
+/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1; RFC 5057, 5.4). */
+export const targetRefreshing: ReadonlySet<string> = new Set([
+  'INVITE',
+  'UPDATE',
+  'SUBSCRIBE',
+  'NOTIFY',
+  'BENOTIFY',
+  'REFER',
+]);
 
 /** Requests that a session timer travels in (RFC 4028, 7.4). */
 export const sessionRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE']);

@@ -23,7 +23,7 @@ export interface Body {
 
 /** What to send. */
 export interface Draft {
-  method: 'INVITE' | 'UPDATE' | 'OPTIONS' | 'INFO' | 'MESSAGE' | 'SUBSCRIBE' | 'BYE';
+  method: 'INVITE' | 'UPDATE' | 'OPTIONS' | 'INFO' | 'MESSAGE' | 'SUBSCRIBE' | 'REFER' | 'BYE';
   headers?: string[];
   /** A function where the body depends on our end of the connection, which may not be up yet. */
   body?: Body | ((localHost: string) => Body);

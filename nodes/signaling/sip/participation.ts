@@ -11,9 +11,10 @@ import { type C3pResponse, c3pRequest, c3pType, readC3pResponse } from './c3p';
 import type { ConferenceUri, ReadDocument } from './conference-document';
 import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
-import { type IncomingRequestMessage, token } from './library';
+import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 import { findsRouteStale, outcomeOf } from './outcome';
-import { inactiveAnswer, inactiveOffer } from './session-description';
+import { isReferable, Referral, referTarget } from './referral';
+import { SessionDescription } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { Subscription } from './subscription';
 import { refreshTarget } from './target-refresh';
@@ -63,7 +64,10 @@ export class Participation implements Usage {
   private conferenceOver = false;
   /** The Focus has ended the dialog with a BYE. */
   private dialogEnded = false;
-  private offer: Body | null = null;
+  private readonly description = new SessionDescription();
+  /** The Focus takes REFER (RFC 4579, 5). */
+  private takesReferrals = false;
+  private readonly referrals = new Set<Referral>();
   /** Commands that were accepted (202) and whose result comes in a later INFO. */
   private readonly results = new Map<string, (response: C3pResponse, body: string) => void>();
 
@@ -100,6 +104,7 @@ export class Participation implements Usage {
           const message = 'the INVITE was accepted without a Contact, so that the Focus cannot be addressed';
           return this.failed({ kind: 'unreachable', cause: 'malformed', written: true, message });
         }
+        this.takesReferrals = takesReferrals(answer.response);
         this.enter();
       },
     );
@@ -133,6 +138,7 @@ export class Participation implements Usage {
     const { timeoutMs } = effect;
     switch (effect.purpose) {
       case 'operation':
+        if (this.host.commands === 'none') return this.refer(effect, (outcome) => settled('REFER', outcome));
         return this.command(effect, (outcome) => settled('INFO', outcome));
       case 'heal':
         return this.heal(effect.method ?? 'UPDATE', timeoutMs, settled);
@@ -150,10 +156,10 @@ export class Participation implements Usage {
         reply(200);
         return this.ended();
       case 'UPDATE':
-        reply(200, [], request.body ? inactiveAnswer(this.host.agent.localHost, request.body) : undefined);
+        reply(200, [], request.body ? this.description.answer(this.host.agent.localHost, request.body) : undefined);
         return this.host.tell(this, { event: 'remote-update', dialog: this.number });
       case 'INVITE':
-        return reply(200, [], inactiveAnswer(this.host.agent.localHost, request.body));
+        return reply(200, [], this.description.answer(this.host.agent.localHost, request.body));
       case 'INFO':
         reply(200);
         return this.readResult(request);
@@ -169,10 +175,7 @@ export class Participation implements Usage {
   // ---------------------------------------------------------------------------------------------------------- join
 
   /** A re-INVITE repeats the description of the first: nothing about the session has changed (RFC 3264, 8). */
-  private readonly offering = (localHost: string): Body => {
-    this.offer ??= inactiveOffer(localHost);
-    return this.offer;
-  };
+  private readonly offering = (localHost: string): Body => this.description.offer(localHost);
 
   private failed(outcome: Outcome): void {
     this.drop();
@@ -298,24 +301,16 @@ export class Participation implements Usage {
     const { operation = '', mcu, timeoutMs } = effect;
     const requestId = token();
     const mcuUri = mcu === undefined ? undefined : this.host.mcuUri(mcu);
-    const content =
-      this.host.commands === 'cccp'
-        ? c3pRequest({
-            operation,
-            arguments: effect.arguments ?? {},
-            requestId,
-            conference: this.host.conference,
-            from: this.host.uri,
-            ...(mcuUri === undefined ? {} : { mcuUri }),
-          })
-        : undefined;
-    if (content === undefined) {
-      const message =
-        this.host.commands === 'none'
-          ? `The operation "${operation}" is not possible: plain SIP conference servers have no standard request for it`
-          : `The operation "${operation}" is not possible: C3P has no request for it, or it lacks a participant`;
-      return settled({ kind: 'unsupported', message });
-    }
+    const content = c3pRequest({
+      operation,
+      arguments: effect.arguments ?? {},
+      requestId,
+      conference: this.host.conference,
+      from: this.host.uri,
+      ...(mcuUri === undefined ? {} : { mcuUri }),
+    });
+    if (content === undefined)
+      return settled(notPossible(operation, 'C3P has no request for it, or it lacks a participant'));
     const startedAt = this.host.agent.clock.now();
     this.send({ method: 'INFO', body: { contentType: c3pType, content } }, timeoutMs, (answer) => {
       const outcome = outcomeOf(answer);
@@ -328,6 +323,28 @@ export class Participation implements Usage {
         const remainingMs = timeoutMs - (this.host.agent.clock.now() - startedAt);
         return this.awaitResult(requestId, Math.max(0, remainingMs), timeoutMs, settled);
       }
+      settled(outcome);
+    });
+  }
+
+  /** What plain SIP can do: have the Focus call somebody, or hang up on somebody. */
+  private refer(effect: RequestEffect, settled: (outcome: Outcome) => void): void {
+    const { operation = '', mcu, timeoutMs } = effect;
+    const participant = effect.arguments?.participant;
+    if (mcu !== undefined || !isReferable(operation)) {
+      return settled(notPossible(operation, `plain SIP has no request for it; ${others}`));
+    }
+    if (!this.takesReferrals) {
+      const reason =
+        'this server does not say that it is a Focus which takes REFER (isfocus in Contact, REFER in Allow)';
+      return settled(notPossible(operation, `${reason}; ${others}`));
+    }
+    const target = referTarget(operation, participant);
+    if (target === undefined) return settled(notPossible(operation, `"${participant}" is no SIP address of somebody`));
+    const referral = new Referral(this.host.agent, this.dialog.remoteTarget, this.displayName);
+    this.referrals.add(referral);
+    referral.send(target, this.host.uri, timeoutMs, (outcome) => {
+      this.referrals.delete(referral);
       settled(outcome);
     });
   }
@@ -359,9 +376,27 @@ export class Participation implements Usage {
   private drop(): void {
     this.phase = 'over';
     this.cancelTimer();
+    for (const referral of this.referrals) referral.drop();
     this.dialog.session?.stop();
     this.host.agent.unregister(this);
   }
+}
+
+/** Whether requests to invite and to eject can be sent there: it is a Focus, and says that it takes REFER. */
+function takesReferrals(answer: IncomingResponseMessage): boolean {
+  const methods = answer
+    .getHeaders('allow')
+    .join()
+    .toUpperCase()
+    .split(/[\s,]+/);
+  return methods.includes('REFER') && /;\s*isfocus\b/i.test(answer.getHeader('contact') ?? '');
+}
+
+/** Who can do what plain SIP cannot. */
+const others = 'servers that take C3P in INFO (Lync, Skype for Business) have one, if the endpoint is set to that';
+
+function notPossible(operation: string, reason: string): Outcome {
+  return { kind: 'unsupported', message: `The operation "${operation}" is not possible: ${reason}` };
 }
 
 /** What a C3P response makes of the outcome of the request that carried it. */
