@@ -1,17 +1,12 @@
 /** Our part in a conference from one join on: the INVITE dialog with the Focus, and the subscription beside it (RFC 4579). */
 import type { HealingMethod } from '../../recovery/messages';
-import type {
-  ConferenceDocument,
-  McuReports,
-  Outcome,
-  SignalingEffect,
-  SignalingEvent,
-} from '../../recovery/signaling';
+import type { ConferenceDocument, Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import { type C3pResponse, c3pRequest, c3pType, readC3pResponse } from './c3p';
 import type { ConferenceUri, ReadDocument } from './conference-document';
 import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+import { McuView } from './mcu-view';
 import { findsRouteStale, outcomeOf } from './outcome';
 import { isReferable, Referral, referTarget } from './referral';
 import { SessionDescription } from './session-description';
@@ -49,14 +44,10 @@ export interface ParticipationHost {
   mcuUri(mcu: string): string | undefined;
 }
 
-/** Purposes of `conf-uris` that name no MCU (RFC 4575, 5.3.1). */
-const otherPurposes: ReadonlySet<string> = new Set(['participation', 'streaming', 'event', 'recording', 'web-page']);
-
 /** Joining, joined or gone: each `join` makes a new one. */
 export class Participation implements Usage {
   readonly dialog: Dialog;
-  /** Entries of `conf-uris` in the latest document that had any. */
-  conferenceUris: ConferenceUri[] | null = null;
+  private readonly mcus: McuView;
   private phase: 'joining' | 'entering' | 'joined' | 'over' = 'joining';
   private invitation: Exchange | null = null;
   private subscription: Subscription | null = null;
@@ -77,10 +68,16 @@ export class Participation implements Usage {
     private readonly displayName: string,
   ) {
     this.dialog = new Dialog(host.conference, displayName);
+    this.mcus = new McuView((purpose) => host.mcuOf(purpose));
     this.dialog.session = new SessionExpiration(host.agent.clock, {
       refresh: () => this.refreshSession(),
       expired: () => host.tell(this, { event: 'session-expired', dialog: number }),
     });
+  }
+
+  /** Where MCUs are reached, as far as the conference has told it. */
+  get conferenceUris(): readonly ConferenceUri[] {
+    return this.mcus.conferenceUris;
   }
 
   /** Whether the Focus has a dialog with us, as far as we know. */
@@ -128,9 +125,9 @@ export class Participation implements Usage {
     this.drop();
   }
 
-  /** Asks for a full document. */
-  refreshRoster(): void {
-    if (this.hasDialog) this.subscription?.refresh();
+  /** Asks for a full document; with `anew`, in a new subscription. */
+  refreshRoster(anew: boolean): void {
+    if (this.hasDialog) this.subscription?.ask(anew);
   }
 
   /** One request in the dialog or in the subscription; `settled` with the method that was used. */
@@ -188,7 +185,7 @@ export class Participation implements Usage {
     this.phase = 'entering';
     this.cancelTimer = agent.clock.after(firstDocumentMs, () => this.joined(null));
     this.subscription = new Subscription(agent, () => this.host.random(), this.dialog.remoteTarget, this.displayName, {
-      document: (read) => this.document(read),
+      document: (read, newSubscription) => this.document(read, newSubscription),
       unreadable: (message) => this.host.tell(this, { event: 'unreadable', dialog: this.number, message }),
       lost: (reason) => this.subscriptionLost(reason),
     });
@@ -207,35 +204,31 @@ export class Participation implements Usage {
       dialog: this.number,
       placement: 'conference',
       document,
-      mcus: this.mcuReports(),
+      mcus: this.mcus.reports(),
     } as const;
     this.host.tell(this, event);
   }
 
   // ------------------------------------------------------------------------------------------------------- roster
 
-  private document({ document, conferenceUris }: ReadDocument): void {
-    const before = this.mcuReports();
-    if (conferenceUris) this.conferenceUris = conferenceUris;
+  private document(read: ReadDocument, newSubscription: boolean): void {
+    const { document } = read;
+    const before = this.mcus.reports();
+    this.mcus.learn(read);
     if (document.state === 'deleted') return this.conferenceEnded();
     if (this.phase === 'entering') {
       // Without a full one there is nothing to merge a part into (RFC 4575, 4.6).
       if (document.state === 'full') this.joined(document);
+      else this.subscription?.ask(false);
       return;
     }
-    this.host.tell(this, { event: 'document', dialog: this.number, document });
-    const after = this.mcuReports();
+    const anew = newSubscription ? { newSubscription: true as const } : {};
+    this.host.tell(this, { event: 'document', dialog: this.number, document, ...anew });
+    const after = this.mcus.reports();
     for (const mcu of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
       const report = after?.[mcu] ?? 'inactive';
       if (before?.[mcu] !== report) this.host.tell(this, { event: 'mcu-report', dialog: this.number, mcu, report });
     }
-  }
-
-  /** An MCU that `conf-uris` names can be called; on a server that names none there nothing is said of MCUs. */
-  private mcuReports(): McuReports {
-    const named = this.conferenceUris?.filter(({ purpose }) => !otherPurposes.has(purpose)) ?? [];
-    if (named.length === 0) return null;
-    return Object.fromEntries(named.map(({ purpose }) => [this.host.mcuOf(purpose), 'active']));
   }
 
   private conferenceEnded(): void {

@@ -156,7 +156,7 @@ class Conference implements ParticipationHost {
       case 'request':
         return this.request(effect);
       case 'refresh-roster':
-        return this.current(effect.dialog)?.refreshRoster();
+        return this.current(effect.dialog)?.refreshRoster(effect.anew === true);
       case 'place-call':
         return this.placeCall(effect);
       case 'refresh-call':

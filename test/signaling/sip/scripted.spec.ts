@@ -135,18 +135,6 @@ describe('SIP over TCP, with a scripted Focus', function () {
     assert.equal(alice.count('subscription-lost'), 0);
   });
 
-  it('tells a lost subscription, and subscribes anew when asked for a roster', async () => {
-    await join();
-    notify('', ['Subscription-State: terminated;reason=deactivated']);
-    assert.equal((await alice.next('subscription-lost')).reason, 'deactivated');
-    alice.perform({ effect: 'refresh-roster', dialog: 1 });
-    const second = await focus.next('SUBSCRIBE', 2);
-    assert.notEqual(second.headers['call-id'], subscribe.headers['call-id']);
-    subscribe = second;
-    notify(document(0));
-    assert.equal((await alice.next('document')).document.version, 0);
-  });
-
   it('takes a subscription that ends for want of a resource for the end of the conference', async () => {
     await join();
     notify('', ['Subscription-State: terminated;reason=noresource']);
