@@ -1,7 +1,7 @@
 /** What is fuzzed: a SIP endpoint with two conferences on one flow, its library, its clock and no socket. */
 import type { SignalingEvent } from '../../nodes/recovery/signaling';
-import type { Flow, FlowListener } from '../../nodes/signaling/sip/flow';
-import { Framer } from '../../nodes/signaling/sip/framing';
+import type { Flow, FlowListener } from '../../nodes/signaling/sip/flow/flow';
+import { Framer } from '../../nodes/signaling/sip/flow/framing';
 import { loadSipLibrary } from '../../nodes/signaling/sip/library';
 import { SipPort } from '../../nodes/signaling/sip/sip-port';
 import { VirtualClock } from '../support/virtual-clock';

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Clock } from '../../nodes/signaling/port';
-import type { Flow, FlowListener } from '../../nodes/signaling/sip/flow';
+import type { Flow, FlowListener } from '../../nodes/signaling/sip/flow/flow';
 
 /** A message as it went over a flow. */
 export interface Captured {

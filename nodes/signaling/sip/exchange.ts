@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../port';
 import { type Dialog, sessionRefreshing } from './dialog';
-import type { FlowError } from './flow';
+import type { FlowError } from './flow/flow';
 import type { ClientTransaction, IncomingResponseMessage, OutgoingRequestMessage } from './library';
 import type { Change } from './negotiation';
 

@@ -7,9 +7,9 @@ import type { Outcome } from '../../recovery/signaling';
 import { conferenceDocumentType, type ReadDocument, readConferenceDocument } from './conference-document';
 import { Dialog } from './dialog';
 import type { Answer, Exchange } from './exchange';
+import { reconnectionDelay } from './flow/reconnecting-flow';
 import type { IncomingRequestMessage, IncomingResponseMessage } from './library';
 import { asksForNewRoute, outcomeOf } from './outcome';
-import { reconnectionDelay } from './reconnecting-flow';
 import type { Reply, Usage, UserAgent } from './user-agent';
 
 /** What is asked for; the default of the package (RFC 4575, 3.4), in seconds. */

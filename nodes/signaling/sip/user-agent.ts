@@ -7,7 +7,7 @@ import type { Clock } from '../port';
 import { Authenticator, type Credentials, copyAuthorization } from './authentication';
 import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
-import { type Flow, FlowError, type FlowListener } from './flow';
+import { type Flow, FlowError, type FlowListener } from './flow/flow';
 import { faultOf } from './inspection';
 import {
   type ClientTransaction,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/signaling';
 import type { Clock } from '../../../nodes/signaling/port';
-import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
+import { flowsTo } from '../../../nodes/signaling/sip/flow/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { type Captured, recorded } from '../../support/capture';
 
