@@ -73,6 +73,7 @@ function sipEndpoint(config: NodeConfig, secrets: Partial<Secrets>): Endpoint {
     keepAliveMs: durationOf(config, 'keepAlive', 6000),
     ...given(config, ['outboundProxy', 'caFile', 'certificateFile', 'keyFile']),
     commands: choiceOf(config, 'commands', ['none', 'cccp']),
+    mediaTimeoutMs: durationOf(config, 'mediaTimeout', 0),
     ...(displayName ? { displayName } : {}),
     ...(username ? { credentials: { username, password } } : {}),
   } as const;

@@ -181,6 +181,8 @@ function conferenceInputs({ dialog }: ConferenceSessionState): ConferenceSession
       'closing-timeout': due('closing-timeout'),
       'heartbeat-due': due('heartbeat-due'),
       'hold-expired': due('hold-expired:a'),
+      'resync-due': due('resync-due'),
+      'restart-assumed': due('restart-assumed'),
     };
   return Object.values(rows).flat();
 }

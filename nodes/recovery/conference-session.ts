@@ -69,6 +69,12 @@ export const conferenceSessionDefaults: ConferenceSessionSettings = {
   signalsWired: true,
 };
 
+/** How long a newer document may take to follow one that came late, in ms. */
+const restartAfterMs = 1_500;
+/** How long the first request for a full document may go unanswered, and any, in ms. */
+const firstResyncMs = 2_000;
+const longestResyncMs = 60_000;
+
 type Phase = Exclude<ConferenceState, 'Reconnecting'> | 'Recovering' | 'AwaitingFailover' | 'Rejoining';
 
 /** State of one conference session; plain JSON, absolute instants. */
@@ -94,8 +100,12 @@ export interface ConferenceSessionState extends MachineState {
   operations: { readonly [id: string]: Operation };
   pending: number;
   roster: Roster;
-  /** A refresh of the subscription has been asked for and not been answered. */
+  /** The roster is known to be wrong, and a full document is wanted. */
   resyncing: boolean;
+  /** How often a full document has been asked for since there was peace; while it is not 0, the next one has to wait. */
+  resyncs: number;
+  /** A full document came that is older than the roster: late, unless nothing newer follows. */
+  behind: boolean;
   lobby: Participant[];
   properties: JsonObject;
   /** The latest that the Focus said of each MCU. */
@@ -153,7 +163,14 @@ interface Draft {
   settings: ConferenceSessionSettings;
 }
 
-type Deadline = 'join-timeout' | 'lobby-timeout' | 'closing-timeout' | 'heartbeat-due' | 'hold-expired';
+type Deadline =
+  | 'join-timeout'
+  | 'lobby-timeout'
+  | 'closing-timeout'
+  | 'heartbeat-due'
+  | 'hold-expired'
+  | 'resync-due'
+  | 'restart-assumed';
 type DirectInput = Exclude<ConferenceSessionInput, { input: 'deadline' }>;
 type InputKind =
   | (DirectInput extends infer I
@@ -270,6 +287,8 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'closing-timeout':    [none,         none,          none,          none,          none,          none,          none,          finish,        none],
   'heartbeat-due':      [none,         none,          beat,          beat,          none,          none,          none,          none,          none],
   'hold-expired':       [none,         none,          none,          stopHolding,   none,          none,          none,          none,          none],
+  'resync-due':         [none,         none,          none,          resyncDue,     none,          none,          none,          none,          none],
+  'restart-assumed':    [none,         none,          none,          restartAssumed, none,         none,          none,          none,          none],
 };
 
 /** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
@@ -298,6 +317,8 @@ export const conferenceSession = {
       pending: 0,
       roster: emptyRoster,
       resyncing: false,
+      resyncs: 0,
+      behind: false,
       lobby: [],
       properties: {},
       mcus: {},
@@ -492,8 +513,7 @@ function sendJoin(draft: Draft, rejoin: boolean): void {
   const { state } = draft;
   state.dialog = rejoin ? state.dialog + 1 : 1;
   state.roster = awaitingResync(state.roster);
-  state.resyncing = false;
-  state.registrationStale = false;
+  Object.assign(state, { resyncing: false, resyncs: 0, behind: false, registrationStale: false });
   draft.effects.push({ effect: 'join', dialog: state.dialog, rejoin, ...state.joinArguments });
 }
 
@@ -644,7 +664,7 @@ function close(
   const { joining, dialog, phase } = state;
   state.joining = null;
   state.closing = { phase: joining ? 'Idle' : 'Disconnected', reason };
-  cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due');
+  cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due', 'resync-due', 'restart-assumed');
   tellMcus(draft, { input: 'terminated' });
   enter(draft, 'Disconnecting', reason, because);
   for (const operation of Object.values(state.operations)) {
@@ -701,7 +721,7 @@ function startOutage(draft: Draft, incident: string | null, level: 'focus' | 'ho
   state.returnTo = state.phase === 'InLobby' ? 'InLobby' : 'Connected';
   state.attempts = 0;
   state.incident = incident === null ? mintIncident(state, level, moment.now) : { id: incident, startedAt: moment.now };
-  cancelDeadlines(draft, 'heartbeat-due');
+  cancelDeadlines(draft, 'heartbeat-due', 'resync-due', 'restart-assumed');
 }
 
 /** The one re-join of this failover. */
@@ -768,7 +788,7 @@ function regainRoute(draft: Draft): void {
  * the subscription, whose refresh brings the full roster, and those of the calls. Then what was held is sent again.
  */
 function followRoute(draft: Draft): void {
-  draft.effects.push({ effect: 'refresh-roster', dialog: draft.state.dialog });
+  refreshRoster(draft);
   tellMcus(draft, { input: 'route-healed' });
   for (const operation of Object.values(draft.state.operations)) {
     if (!isHeld(operation)) continue;
@@ -1026,7 +1046,8 @@ function answer(draft: Draft, { operation, operationId }: InputOf<'query'>): voi
 
 // ------------------------------------------------------------------------------------------------ roster, reports, signals
 
-function notified(draft: Draft, { document }: InputOf<'document'>): void {
+function notified(draft: Draft, { document, newSubscription }: InputOf<'document'>): void {
+  if (newSubscription) draft.state.roster = awaitingResync(draft.state.roster);
   apply(draft, document, draft.state.resyncing ? 'resync' : 'notification');
 }
 
@@ -1036,6 +1057,10 @@ function apply(draft: Draft, document: ConferenceDocument, cause: 'notification'
   switch (applied.kind) {
     case 'stale':
       return;
+    case 'behind':
+      if (state.behind) return;
+      state.behind = true;
+      return setDeadline(draft, 'restart-assumed', restartAfterMs);
     case 'full-up':
       return fail(
         draft,
@@ -1044,16 +1069,54 @@ function apply(draft: Draft, document: ConferenceDocument, cause: 'notification'
         invalidOperation(`A roster has at most ${limits.participants} participants.`, 'LimitReached'),
       );
     case 'gap':
-      if (state.resyncing) return;
-      state.resyncing = true;
-      draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
-      return;
+      return wantRoster(draft);
     case 'applied':
       if (document.state === 'full') state.resyncing = false;
+      if (state.behind) cancelDeadlines(draft, 'restart-assumed');
+      state.behind = false;
       showRoster(draft, applied.roster, applied.difference, cause);
       showLobby(draft, document.lobby);
       showProperties(draft, document.properties);
   }
+}
+
+/** Something is missing: a full document is wanted, at once unless one was asked for a moment ago (RFC 4575, 4.6). */
+function wantRoster(draft: Draft): void {
+  const { state } = draft;
+  if (state.resyncing) return;
+  state.resyncing = true;
+  if (state.resyncs === 0) askForRoster(draft);
+}
+
+/** After the route was healed, whatever was asked before it broke. Who never had a roster must not go on asking for one. */
+function refreshRoster(draft: Draft): void {
+  const { state } = draft;
+  state.resyncs = 0;
+  state.behind = false;
+  state.resyncing ||= state.roster.version !== null;
+  if (state.resyncing) askForRoster(draft);
+  else draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog });
+}
+
+/** One request at a time, and each later than the one before it. */
+function askForRoster(draft: Draft): void {
+  const { state } = draft;
+  const anew = state.behind ? { anew: true as const } : {};
+  draft.effects.push({ effect: 'refresh-roster', dialog: state.dialog, ...anew });
+  state.behind = false;
+  setDeadline(draft, 'resync-due', Math.min(longestResyncMs, firstResyncMs * 2 ** state.resyncs));
+  state.resyncs += 1;
+}
+
+/** Nothing has come of the last request, or peace has. */
+function resyncDue(draft: Draft): void {
+  if (draft.state.resyncing) askForRoster(draft);
+  else draft.state.resyncs = 0;
+}
+
+/** The server counts anew: what it sends in this subscription would be dropped for a long time. */
+function restartAssumed(draft: Draft): void {
+  if (draft.state.behind) wantRoster(draft);
 }
 
 function showRoster(

@@ -201,8 +201,9 @@ const unreachability: { readonly [cause in Extract<Outcome, { kind: 'unreachable
 
 /** A server's own diagnostics go before ours; where it gave none, there are none (UCMA, DiagnosticInformation). */
 function refusal(outcome: Extract<Outcome, { kind: 'refused' }>, what: string): RecoveryError {
-  const { status, response, retryAfterMs = null, diagnostics = null, conferenceReason } = outcome;
-  const message = `${what} was refused: ${status} ${response.reason}`;
+  const { response, retryAfterMs = null, diagnostics = null, conferenceReason } = outcome;
+  const { status, reason } = response;
+  const message = `${what} was refused: ${status} ${reason}`;
   const detail = { response, diagnostics, retryAfterMs, retryable: isWorthAnotherTry(status, retryAfterMs) };
   if (conferenceReason !== undefined) {
     return { ...conferenceFailure(conferenceReason, `${message} (${conferenceReason})`), ...detail };

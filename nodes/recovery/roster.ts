@@ -27,12 +27,14 @@ export interface RosterDifference {
 /**
  * - `applied`: the document is part of the roster now.
  * - `stale`: it is not newer than what is known, and was dropped.
+ * - `behind`: the same of a full document that is older. It came late, or the server counts anew inside a living
+ *   subscription, as real ones do; what follows it tells which.
  * - `gap`: a document before it is missing; the subscription must be refreshed (RFC 4575, 4.6).
  * - `full-up`: it has more participants than a roster may have.
  */
 export type ApplyResult =
   | { kind: 'applied'; roster: Roster; difference: RosterDifference }
-  | { kind: 'stale' | 'gap' | 'full-up' };
+  | { kind: 'stale' | 'behind' | 'gap' | 'full-up' };
 
 export const emptyRoster: Roster = { version: null, participants: {}, total: 0 };
 
@@ -48,7 +50,8 @@ export function applyDocument(roster: Roster, document: ConferenceDocument): App
     if (document.version <= roster.version) return { kind: 'stale' };
     return merge(roster, document);
   }
-  if (roster.version !== null && document.version <= roster.version) return { kind: 'stale' };
+  if (roster.version !== null && document.version < roster.version) return { kind: 'behind' };
+  if (document.version === roster.version) return { kind: 'stale' };
   return replace(roster, document);
 }
 
@@ -59,8 +62,7 @@ function replace(roster: Roster, document: ConferenceDocument): ApplyResult {
     if (user.state === 'deleted') continue;
     const known = ownOf(participants, user.entity);
     if (!known) total += 1;
-    // Real servers list two devices of one person as two users of the same entity.
-    put(participants, user.entity, known ? mergeUser(known, { ...user, state: 'partial' }) : fullUser(user));
+    put(participants, user.entity, known ? mergeUser(known, another(user)) : fullUser(user));
   }
   if (total > limits.participants) return { kind: 'full-up' };
   return {
@@ -75,10 +77,11 @@ function merge(roster: Roster, document: ConferenceDocument): ApplyResult {
   const difference: RosterDifference = { joined: [], left: [], changed: [] };
   const touched = new Set<string>();
   for (const user of document.users) {
-    touched.add(user.entity);
     const known = ownOf(participants, user.entity);
     if (user.state === 'deleted') delete participants[user.entity];
+    else if (known && touched.has(user.entity)) put(participants, user.entity, mergeUser(known, another(user)));
     else put(participants, user.entity, known && user.state === 'partial' ? mergeUser(known, user) : fullUser(user));
+    touched.add(user.entity);
   }
   let total = roster.total;
   for (const entity of touched) {
@@ -92,9 +95,21 @@ function merge(roster: Roster, document: ConferenceDocument): ApplyResult {
   return { kind: 'applied', roster: { version: document.version, participants, total }, difference };
 }
 
-/** Servers may send any entity, also one that objects have by themselves, such as `__proto__`. */
+/**
+ * One more user of an entity that the document has named before: real servers list each device of a person as a user of its
+ * own, even with the same endpoint, so that only the media differ. It adds to what is there.
+ */
+function another(user: DocumentUser): DocumentUser {
+  const endpoints = user.endpoints.map((each) =>
+    each.state === 'full' ? { ...each, state: 'partial' as const } : each,
+  );
+  return { ...user, state: 'partial', endpoints };
+}
+
+/** Servers may send any entity, also the one name that an object takes for something else (ECMA-262, B.2.2.1). */
 function put(participants: { [entity: string]: Participant }, entity: string, value: Participant): void {
-  Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
+  if (entity !== '__proto__') participants[entity] = value;
+  else Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
 }
 
 function ownOf(participants: Participants, entity: string): Participant | undefined {
@@ -189,7 +204,7 @@ function sameList<T>(one: readonly T[], other: readonly T[], same: (a: T, b: T) 
 }
 
 /** Media types that an MCU mixes (RFC 4575, 5.8.2; session types of conference servers); others: the MCU's own name. */
-const modalities: { [mcu: string]: readonly string[] } = {
+export const modalities: { readonly [mcu: string]: readonly string[] } = {
   'audio-video': ['audio', 'video', 'audio-video'],
   chat: ['text', 'message', 'chat'],
 };

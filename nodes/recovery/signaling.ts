@@ -29,8 +29,9 @@ export type Outcome =
   | {
       kind: 'refused';
       status: number;
+      /** What was refused with: that same answer, or the one that a Focus tells of a request which it sent for us (REFER). */
       response: ResponseData;
-      /** Reason of a C3P failure body (MS-CONFPRO 2.2.3); absent without such a body. */
+      /** The Focus has taken the request, and it failed all the same: the reason of a C3P failure (MS-CONFPRO 2.2.3), or `SIP-603`. */
       conferenceReason?: string;
       recoveryAction?: RecoveryAction[];
       retryAfterMs?: number;
@@ -84,8 +85,11 @@ export type SignalingEffect =
       /** With purpose `heal`: refresh our registration first, if there is one (MS-SIPRE 3.7.5.3.1). */
       refreshRegistration?: boolean;
     }
-  /** Ask for a full conference document (refresh of the subscription). Answered by a `document`, or nothing. */
-  | { effect: 'refresh-roster'; dialog: number }
+  /**
+   * Ask for a full conference document: refresh the subscription, or with `anew` make another in its place (a new dialog,
+   * whose versions begin anew). Answered by a `document`, or nothing.
+   */
+  | { effect: 'refresh-roster'; dialog: number; anew?: true }
   /** Let the session timer of the dialog stand still while its route is broken (UCMA, Session dialog resiliency). */
   | { effect: 'pause-session-timer'; dialog: number }
   /** Start it again, with its full interval. */
@@ -132,7 +136,8 @@ export type SignalingEvent =
       outcome: Outcome;
       elapsedMs: number;
     }
-  | { event: 'document'; dialog: number; document: ConferenceDocument }
+  /** `newSubscription`: the first of another subscription than the one before; its versions begin anew (RFC 4575, 4.5). */
+  | { event: 'document'; dialog: number; document: ConferenceDocument; newSubscription?: true }
   | { event: 'transport-lost'; dialog: number; message: string }
   | { event: 'transport-restored'; dialog: number }
   | { event: 'subscription-lost'; dialog: number; reason: string }

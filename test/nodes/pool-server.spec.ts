@@ -1,9 +1,10 @@
 /** An embedded pool with its SIP server: clients of other makers and the sessions of the flow meet in one conference. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Endpoint as Participation } from '../signaling/sip/harness';
 import { CONFERENCE, canonical, Flow, type FlowNode, type Loose } from '../support/flow';
-import { freePort } from '../support/peers';
+import { answersOptions, freePort, joinWithSipp, skipWithoutPeers } from '../support/peers';
 
 const bob = 'sip:bob@example.com';
 
@@ -46,6 +47,25 @@ describe('an embedded pool with a SIP server', function () {
       await client.next('remote-bye');
       await removed;
       await client.port.close();
+    });
+  }
+
+  for (const transport of ['tcp', 'udp'] as const) {
+    it(`is joined by SIPp over ${transport}, which finds itself in the roster`, async function () {
+      skipWithoutPeers(this);
+      flow = await Flow.load(withServer(port));
+      await flow.join();
+      const seen = (change: 'joined' | 'left') =>
+        flow.waitFor(
+          (payload) =>
+            payload.event === 'roster-changed' &&
+            payload[change].some(({ entity }: { entity: string }) => entity === 'sip:sipp@127.0.0.1'),
+        );
+      const comings = [seen('joined'), seen('left')];
+      while (!(await answersOptions(transport, '127.0.0.1', port))) await delay(20);
+      const [user = ''] = CONFERENCE.replace('sip:', '').split('@');
+      await joinWithSipp(port, user, transport);
+      await Promise.all(comings);
     });
   }
 

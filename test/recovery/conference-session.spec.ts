@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ConferenceSessionInput } from '../../nodes/recovery/conference-session';
+import type { ConferenceDocument } from '../../nodes/recovery/signaling';
 import type { Message } from '../../nodes/recovery/step';
 import { effectsOf, only } from '../support/driver';
 import {
@@ -21,6 +22,7 @@ import {
   rejoining,
   routeHealthy,
   routeLost,
+  type Session,
   silence,
   stateOf,
   states,
@@ -430,7 +432,7 @@ describe('conference session', () => {
       const { messages } = session.give(outcome('lock-1', { kind: 'ok', status: 200 }));
       assert.equal(only(messages, 'operation-completed')[0].operationId, 'lock-1');
       assert.deepEqual(states(session), ['Connecting', 'Connected']);
-      assert.equal(session.deadlines.size, 0);
+      assert.deepEqual([...session.deadlines.keys()], ['resync-due']);
     });
 
     it('HOP-2 O5 O6 enters Reconnecting (recovering); what met the break fails with it, the rest with SessionRetrying', () => {
@@ -510,7 +512,7 @@ describe('conference session', () => {
       const { messages } = session.give(routeHealthy);
       assert.equal(only(messages, 'state-changed')[0].state, 'Connected');
       assert.equal(only(messages, 'operation-completed')[0].operationId, 'join-1');
-      assert.equal(session.deadlines.size, 0);
+      assert.deepEqual([...session.deadlines.keys()], ['resync-due']);
     });
 
     it('HOP-11 does not leave Reconnecting by itself', () => {
@@ -835,6 +837,96 @@ describe('conference session', () => {
       assert.equal(effectsOf(session.give(gap).effects, 'refresh-roster').length, 0);
       const { messages } = session.give({ event: 'document', dialog: 1, document: full(6, user('ada')) });
       assert.equal(only(messages, 'roster-changed')[0].cause, 'resync');
+    });
+
+    describe('rosters of servers that are not perfect', () => {
+      const given = (document: ConferenceDocument, more: { newSubscription?: true } = {}): ConferenceSessionInput => ({
+        event: 'document',
+        dialog: 1,
+        document,
+        ...more,
+      });
+      const gap = given({ state: 'partial', version: 9, users: [] });
+      const asked = ({ effects }: Pick<ReturnType<Session['give']>, 'effects'>) => effectsOf(effects, 'refresh-roster');
+      const refresh = { effect: 'refresh-roster', dialog: 1 };
+      const knowing = (document: ConferenceDocument): Session => {
+        const session = connected();
+        session.give(given(document));
+        return session;
+      };
+
+      it('asks again, later and later, until a full document comes', () => {
+        const session = connected();
+        assert.deepEqual(asked(session.give(gap)), [refresh]);
+        for (const seconds of [2, 4, 8, 16, 32, 60, 60]) {
+          assert.deepEqual(asked(session.pass(seconds * 1000 - 1)), []);
+          assert.deepEqual(asked(session.pass(1)), [refresh], `after ${seconds} s`);
+        }
+        session.give(given(full(20)));
+        assert.deepEqual(asked(session.pass(3_600_000)), []);
+        assert.equal(session.deadlines.size, 0);
+        assert.deepEqual(asked(session.give(given({ state: 'partial', version: 29, users: [] }))), [refresh]);
+      });
+
+      it('does not follow gap after gap with refresh after refresh', () => {
+        const session = connected();
+        session.give(gap);
+        session.give(given(full(20)));
+        assert.deepEqual(asked(session.give(given({ state: 'partial', version: 29, users: [] }))), []);
+        assert.deepEqual(asked(session.pass(2_000)), [refresh]);
+        session.give(given(full(30)));
+        assert.deepEqual(asked(session.pass(4_000)), []);
+        assert.deepEqual(asked(session.give(given({ state: 'partial', version: 39, users: [] }))), [refresh]);
+      });
+
+      it('HOP-18 the roster that comes after healing is a resync, and asked for until it comes', () => {
+        const session = connected();
+        assert.deepEqual(asked(session.give(routeHealthy)), [refresh]);
+        assert.deepEqual(asked(session.pass(2_000)), [refresh]);
+        const { messages } = session.give(given(full(2, user('ada'))));
+        assert.equal(only(messages, 'roster-changed')[0].cause, 'resync');
+      });
+
+      it('takes an older full document for late when a newer one follows', () => {
+        const session = knowing(full(5, user('ada')));
+        assert.equal(only(session.give(given(full(4))).messages, 'roster-changed').length, 0);
+        session.pass(1_000);
+        session.give(given(full(6, user('ada'))));
+        assert.deepEqual(asked(session.pass(60_000)), []);
+      });
+
+      it('subscribes anew, once, when a server has begun to count anew', () => {
+        const session = knowing(full(5, user('ada')));
+        session.give(given(full(0)));
+        session.pass(1_000);
+        session.give(given(full(1)));
+        assert.deepEqual(asked(session.pass(499)), []);
+        assert.deepEqual(asked(session.pass(1)), [{ ...refresh, anew: true }]);
+        const { messages } = session.give(given(full(2, user('grace')), { newSubscription: true }));
+        const [{ joined: came, left: went, cause }] = only(messages, 'roster-changed');
+        assert.deepEqual([came.length, went.length, cause], [1, 1, 'resync']);
+        assert.deepEqual(asked(session.pass(60_000)), []);
+      });
+
+      it('waits before it subscribes anew where it has just asked', () => {
+        const session = knowing(full(5));
+        session.give(gap);
+        session.give(given(full(3)));
+        assert.deepEqual(asked(session.pass(1_999)), []);
+        assert.deepEqual(asked(session.pass(1)), [{ ...refresh, anew: true }]);
+        assert.deepEqual(asked(session.pass(4_000)), [refresh]);
+      });
+
+      it('forgets the versions of the subscription before, and what it had asked for', () => {
+        const session = knowing(full(5));
+        const { effects } = session.give(given({ state: 'partial', version: 6, users: [] }, { newSubscription: true }));
+        assert.deepEqual(asked({ effects }), [refresh], 'a part of a roster that is not known');
+        session.give(focusFailed());
+        assert.deepEqual([...session.deadlines.keys()], []);
+        session.give(failedOver());
+        session.give(joined(2, full(1)));
+        assert.deepEqual(asked(session.pass(60_000)), []);
+      });
     });
   });
 

@@ -33,6 +33,7 @@ describe('roster', () => {
     assert.equal(applyDocument(start, document('partial', 3)).kind, 'gap');
     assert.equal(applyDocument(start, document('partial', 1)).kind, 'stale');
     assert.equal(applyDocument(start, document('full', 1)).kind, 'stale');
+    assert.equal(applyDocument(start, document('full', 0)).kind, 'behind');
     assert.equal(applyDocument(start, document('full', 9)).kind, 'applied');
   });
 
@@ -82,6 +83,20 @@ describe('roster', () => {
       roster.participants.ada?.endpoints.map(({ entity }) => entity),
       ['ada-1', 'ada-2'],
     );
+  });
+
+  it('two devices of one person may have one endpoint, and differ only in media; one of them can leave', () => {
+    const device = (id: string) =>
+      user('ada', { endpoints: [{ entity: 'ada', state: 'full', media: [{ id, type: 'audio' }] }] });
+    const ids = ({ participants }: Roster) =>
+      participants.ada?.endpoints.map(({ entity, media }) => [entity, media.map(({ id }) => id)]);
+    const both = [['ada', ['12a', '13a']]];
+    const whole = applied(start, document('full', 2, device('12a'), device('13a'))).roster;
+    assert.deepEqual(ids(whole), both);
+    assert.deepEqual(ids(applied(start, document('partial', 2, device('12a'), device('13a'))).roster), both);
+    assert.deepEqual(ids(applied(whole, document('full', 3, device('13a'))).roster), [['ada', ['13a']]]);
+    const gone = document('partial', 3, device('12a'), user('ada', { state: 'deleted' }), device('14a'));
+    assert.deepEqual(ids(applied(whole, gone).roster), [['ada', ['14a']]]);
   });
 
   it('FE-21 an unchanged full document differs in nothing', () => {

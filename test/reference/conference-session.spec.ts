@@ -303,11 +303,16 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: input('left', nothing, (_, dialog) => ({ event: 'left', dialog })) },
   {
     weight: 8,
-    arbitrary: input('document', documents(['full', 'partial', 'partial', 'partial']), (document, dialog, context) => ({
-      event: 'document',
-      dialog,
-      document: written(document, context),
-    })),
+    arbitrary: input(
+      'document',
+      fc.tuple(documents(['full', 'partial', 'partial', 'partial']), fc.nat(20)),
+      ([document, subscription], dialog, context) => ({
+        event: 'document',
+        dialog,
+        document: written(document, context),
+        ...(subscription === 0 ? { newSubscription: true as const } : {}),
+      }),
+    ),
   },
   {
     weight: 3,

@@ -83,7 +83,12 @@ export class NaiveConferenceSession {
   private rollBack = false;
   private endReason: StateReason = 'Terminated';
   private roster = new NaiveRoster();
+  /** The roster is wrong until a full document comes. */
   private refreshing = false;
+  /** How many seconds after the latest request for one the next may follow; 0 when there was none for so long. */
+  private patience = 0;
+  /** A full document came that was older than ours. */
+  private suspicious = false;
   private closedOutages: string[] = [];
   private registrationIsStale = false;
   private lobby: Participant[] = [];
@@ -141,7 +146,7 @@ export class NaiveConferenceSession {
     this.roster = new NaiveRoster();
     this.lobby = [];
     this.properties = {};
-    this.refreshing = false;
+    this.forgetRequests();
     this.joinArguments = given;
     this.joining = { id, since: this.now };
     this.dialog = 1;
@@ -241,6 +246,7 @@ export class NaiveConferenceSession {
       case 'document':
         // The lobby tells nothing of the conference (CSSE), a Focus that failed nothing that counts (FE-17).
         if (this.state !== 'Connected' && (this.mode !== 'recovering' || this.goBackToLobby)) return;
+        if (event.newSubscription) this.roster.expectFirstDocument();
         return this.readDocument(event.document, 'notification');
       case 'mcu-report':
         // As with documents; and the answer to a join tells of all MCUs again.
@@ -322,7 +328,7 @@ export class NaiveConferenceSession {
         if (this.outage) this.outage.attempts += 1;
         this.dialog += 1;
         this.roster.expectFirstDocument();
-        this.refreshing = false;
+        this.forgetRequests();
         return this.sendJoin(true);
       case 'route-recovering':
         if (!joined) return;
@@ -351,9 +357,12 @@ export class NaiveConferenceSession {
           if (!this.goBackToLobby) this.completeJoin();
         }
         if (this.state !== 'Connected') return;
-        // HOP-18: subscription and calls share the route. Known disagreement: the answer should count as a `resync`, and no
-        // second refresh should be sent before it; the model forgets that it has asked.
-        this.do({ effect: 'refresh-roster', dialog: this.dialog });
+        // HOP-18: subscription and calls share the route. Whoever has had a roster waits for the answer.
+        this.patience = 0;
+        this.suspicious = false;
+        if (this.roster.expectsMore()) this.refreshing = true;
+        if (this.refreshing) this.ask();
+        else this.do({ effect: 'refresh-roster', dialog: this.dialog });
         this.tell(null, { input: 'route-healed' });
         for (const operation of this.pending)
           if (operation.met !== null && operation.worthSendingAgain) this.send(operation);
@@ -402,6 +411,8 @@ export class NaiveConferenceSession {
   /** The session timer rests while Reconnecting (HOP-14). */
   private quiet(): void {
     this.clearAlarm('heartbeat');
+    this.clearAlarm('ask again');
+    this.clearAlarm('suspicion');
   }
 
   private startHeart(): void {
@@ -598,6 +609,11 @@ export class NaiveConferenceSession {
     if (name === 'join') return this.close('RejoinFailed', { joinError: timedOut });
     if (name === 'lobby') return this.close('LobbyTimeout', { joinError: timedOut });
     if (name === 'closing') return this.closed();
+    if (name === 'ask again' && this.state === 'Connected') {
+      if (this.refreshing) this.ask();
+      else this.patience = 0;
+    }
+    if (name === 'suspicion' && this.state === 'Connected' && this.suspicious) this.want();
     if (name === 'heartbeat') {
       this.startHeart();
       this.do({
@@ -624,16 +640,38 @@ export class NaiveConferenceSession {
 
   // --------------------------------------------------------------------------------------------------------------- roster
 
-  private refresh(): void {
+  private forgetRequests(): void {
+    this.refreshing = false;
+    this.patience = 0;
+    this.suspicious = false;
+  }
+
+  /** RFC 4575, 4.6: a full document is needed; one request at a time. */
+  private want(): void {
+    if (this.refreshing) return;
     this.refreshing = true;
-    this.do({ effect: 'refresh-roster', dialog: this.dialog });
+    if (this.patience === 0) this.ask();
+  }
+
+  /** 2, 4, 8, … 60 s apart. A server that counts anew is asked in a subscription of its own. */
+  private ask(): void {
+    this.do({ effect: 'refresh-roster', dialog: this.dialog, ...(this.suspicious ? { anew: true } : {}) });
+    this.suspicious = false;
+    this.patience = this.patience === 0 ? 2 : Math.min(60, this.patience * 2);
+    this.setAlarm('ask again', this.patience * 1000);
   }
 
   private readDocument(document: ConferenceDocument, cause: 'notification' | 'resync' | 'join'): void {
     const before = this.roster.participants();
     const meaning = this.roster.hear(document);
-    if (meaning === 'gap' && !this.refreshing) this.refresh();
+    if (meaning === 'gap') this.want();
+    if (meaning === 'older' && !this.suspicious) {
+      this.suspicious = true;
+      this.setAlarm('suspicion', 1500);
+    }
     if (meaning !== 'applied') return;
+    if (this.suspicious) this.clearAlarm('suspicion');
+    this.suspicious = false;
     const why = this.refreshing && cause === 'notification' ? 'resync' : cause;
     if (document.state === 'full') this.refreshing = false;
     const after = this.roster.participants();

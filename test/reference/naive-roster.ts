@@ -17,9 +17,10 @@ export class NaiveRoster {
   private history: ConferenceDocument[] = [];
   private version: number | null = null;
 
-  /** What a document means for us: it counts, it is old news, or something before it was lost. */
-  hear(document: ConferenceDocument): 'applied' | 'stale' | 'gap' {
+  /** What a document means for us: it counts, it is old news, a whole roster that is older, or something before it was lost. */
+  hear(document: ConferenceDocument): 'applied' | 'stale' | 'older' | 'gap' {
     const known = this.version;
+    if (known !== null && document.version < known && document.state !== 'partial') return 'older';
     if (known !== null && document.version <= known) return 'stale';
     if (document.state === 'partial' && (known === null || document.version > known + 1)) return 'gap';
     if (document.state !== 'partial') this.history = [];
@@ -31,6 +32,11 @@ export class NaiveRoster {
   /** A new subscription counts its documents anew. */
   expectFirstDocument(): void {
     this.version = null;
+  }
+
+  /** There was a document in this subscription. */
+  expectsMore(): boolean {
+    return this.version !== null;
   }
 
   /** Everybody who is there, by URI. */

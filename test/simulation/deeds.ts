@@ -194,7 +194,7 @@ function happen(chance: Chance): Deed {
 function roughen(chance: Chance): Deed {
   const count = chance.whole(1, 4);
   const roughness = chance.weighted<() => Roughness>([
-    [2, () => ({ rough: 'document', how: chance.one(['lost', 'twice']), count })],
+    [2, () => ({ rough: 'document', how: chance.one(['lost', 'twice', 'overtaken']), count })],
     [4, () => ({ rough: 'answer', purpose: 'operation', outcome: chance.one(outcomes), count })],
     [3, () => ({ rough: 'answer', purpose: 'heal', outcome: chance.one(outcomes), count })],
     [2, () => ({ rough: 'answer', purpose: 'probe', outcome: chance.one(outcomes), count })],

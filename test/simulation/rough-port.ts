@@ -15,8 +15,8 @@ export type Occurrence =
 
 /** Something rough that happens to the next events of a kind. */
 export type Roughness =
-  /** The next documents are lost, or come twice. */
-  | { rough: 'document'; how: 'lost' | 'twice'; count: number }
+  /** The next documents are lost, or come twice; or an older one follows a full one. */
+  | { rough: 'document'; how: 'lost' | 'twice' | 'overtaken'; count: number }
   /** That we are let in is told twice. */
   | { rough: 'admitted'; how: 'twice'; count: number }
   /** The next requests of a purpose are answered like this. */
@@ -82,10 +82,14 @@ export class RoughPort implements SignalingPort {
   private hear(event: SignalingEvent, listener: (event: SignalingEvent) => void): void {
     switch (event.event) {
       case 'document': {
-        const rough = this.take('document', () => true);
+        const { document } = event;
+        const rough = this.take('document', ({ how }) => how !== 'overtaken' || document.state === 'full');
         if (rough?.how === 'lost') return;
         if (rough?.how === 'twice') listener(event);
-        return listener(event);
+        listener(event);
+        if (rough?.how === 'overtaken')
+          listener({ ...event, document: { ...document, version: document.version - 1 } });
+        return;
       }
       case 'outcome': {
         const rough = this.take('answer', ({ purpose }) => purpose === event.purpose);

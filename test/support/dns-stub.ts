@@ -1,7 +1,7 @@
 /** A DNS server on the loopback interface, for what finding a SIP server asks (RFC 1035, 2782, 3403, 3596). */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
-import type { DnsRecord } from '../../nodes/signaling/sip/targets';
+import type { DnsRecord } from '../../nodes/signaling/sip/flow/targets';
 
 const types = { A: 1, AAAA: 28, SRV: 33, NAPTR: 35 };
 

@@ -25,6 +25,10 @@ export interface NodeRedOptions {
   settings?: object;
   /** How long the start may take, in milliseconds. Default 60 s: a busy machine is no failure. */
   timeoutMs?: number;
+  /** Credentials of nodes, by id. */
+  credentials?: { [nodeId: string]: { [name: string]: string } };
+  /** A DNS server for names ending in .test, as `address:port`. */
+  dns?: string;
   /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
   observe?: boolean;
 }
@@ -69,11 +73,18 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   if (options.flows || !options.userDir) {
     writeFileSync(join(userDir, 'flows.json'), JSON.stringify(options.flows ?? []));
   }
+  if (options.credentials) writeFileSync(join(userDir, 'flows_cred.json'), JSON.stringify(options.credentials));
   const settings = { ...quietSettings, uiPort: port, ...options.settings };
   const bridge = options.observe
     ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${JSON.stringify(nodeRed)});\n`
     : '';
-  writeFileSync(join(userDir, 'settings.js'), `${bridge}module.exports = ${JSON.stringify(settings, null, 2)};\n`);
+  const dns = options.dns
+    ? `require(${JSON.stringify(join(__dirname, 'dns-of-process.cjs'))})(${JSON.stringify(options.dns)});\n`
+    : '';
+  writeFileSync(
+    join(userDir, 'settings.js'),
+    `${bridge}${dns}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
+  );
 
   const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], {
     cwd: userDir,

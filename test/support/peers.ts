@@ -230,6 +230,8 @@ export class KamailioEdge extends KamailioPeer {
 export class KamailioFocus extends KamailioPeer {
   /** Tells it the address of the name of a pool, so that it can send to the hops that recorded that name. */
   async resolve(name: string, address: string): Promise<void> {
+    // Without this it would know both addresses; on the first call there is none to delete.
+    await this.control('dns.delete_a', name).catch(() => {});
     await this.control('dns.add_a', name, '3600', address, '0');
   }
 
@@ -273,6 +275,19 @@ export class SippFocus extends Peer {
   }
 }
 
+/**
+ * SIPp as a participant (`sipp-participant.xml`): `user` of the server at a port is joined, watched and left. Rejects with
+ * what SIPp has to say when anything is not as the scenario wants it.
+ */
+export async function joinWithSipp(port: number, user: string, transport: 'tcp' | 'udp'): Promise<void> {
+  const [own, control] = [await freePort(), await freePort()];
+  const scenario = join(templates, 'sipp-participant.xml');
+  const loopback = ['-i', '127.0.0.1', '-mi', '127.0.0.1', '-ci', '127.0.0.1', '-p', `${own}`, '-cp', `${control}`];
+  const behaviour = ['-m', '1', '-nostdin', '-timeout', '10', '-timeout_error'];
+  const target = [`127.0.0.1:${port}`, '-sf', scenario, '-s', user, '-t', transport === 'tcp' ? 't1' : 'u1'];
+  await run('sipp', [...target, ...loopback, ...behaviour], { cwd: tmpdir() });
+}
+
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
@@ -305,7 +320,7 @@ export function freePort(): Promise<number> {
 }
 
 /** Whether somebody answers OPTIONS there. */
-function answersOptions(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
+export function answersOptions(transport: 'tcp' | 'udp', host: string, port: number): Promise<boolean> {
   const id = Math.random().toString(36).slice(2);
   const options = (localPort: number): string =>
     `OPTIONS sip:${host}:${port} SIP/2.0\r\n` +

@@ -3,7 +3,7 @@
  * and keys of the commands are those of the documents; where only a third-party dialect was readable the comment says so.
  */
 import type { JsonObject } from '../../recovery/messages';
-import { child, escapeXml, parseXml, type XmlElement } from './xml';
+import { attribute, child, escapeXml, parseXml, type XmlElement } from './xml';
 
 /** Media type of requests and responses. */
 export const c3pType = 'application/cccp+xml';
@@ -51,15 +51,15 @@ export function readC3pResponse(text: string): C3pResponse | undefined {
   if ('error' in root || root.name !== 'response') return undefined;
   const reason = reasonIn(root);
   return {
-    requestId: root.attributes.get('requestId') ?? '',
-    code: (root.attributes.get('code') ?? '').toLowerCase(),
+    requestId: attribute(root, 'requestId') ?? '',
+    code: (attribute(root, 'code') ?? '').toLowerCase(),
     ...(reason ? { reason } : {}),
   };
 }
 
 /** The reason stands at the response or at the command's own element, as an attribute or as an element. */
 function reasonIn(element: XmlElement, depth = 0): string | undefined {
-  const own = element.attributes.get('reason') ?? child(element, 'reason')?.text;
+  const own = attribute(element, 'reason') ?? child(element, 'reason')?.text;
   if (own || depth > 2) return own;
   for (const below of element.children) {
     const reason = reasonIn(below, depth + 1);

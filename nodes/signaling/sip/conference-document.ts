@@ -2,7 +2,7 @@
 import { limits } from '../../recovery/limits';
 import type { Endpoint, JsonObject, Media } from '../../recovery/messages';
 import type { ConferenceDocument, DocumentUser } from '../../recovery/signaling';
-import { child, childrenOf, parseXml, type XmlElement } from './xml';
+import { attribute, child, childrenOf, parseXml, type XmlElement } from './xml';
 
 /** Media type of a conference document. */
 export const conferenceDocumentType = 'application/conference-info+xml';
@@ -15,17 +15,26 @@ export interface ConferenceUri {
   purpose: string;
 }
 
+/** One entry of `available-media` (RFC 4575, 5.3.4). */
+export interface Medium {
+  type: string;
+  /** `sendrecv`, `sendonly`, `recvonly`, `inactive`. */
+  status?: string;
+}
+
 /** A document as read. */
 export interface ReadDocument {
   document: ConferenceDocument;
   /** Entries of `conf-uris` that have a purpose; null when the document has no `conf-uris`. */
   conferenceUris: ConferenceUri[] | null;
+  /** Entries of `available-media`; null when the document has none. */
+  availableMedia: Medium[] | null;
 }
 
 /**
  * Reads a conference document. Participants stay in the order and number in which they were sent, also several of one
- * URI. `users` may say `full` inside a partial document (RFC 4575, 4.6): then the document is given as full, since it
- * replaces the roster. A `users` that says nothing in a partial document is taken as partial, as servers mean it, and
+ * URI. `users` may say `full` or `deleted` inside a partial document (RFC 4575, 4.6): then the document is given as full,
+ * since it replaces the roster. A `users` that says nothing in a partial document is taken as partial, as servers mean it, and
  * not as full, as the schema has it.
  */
 export function readConferenceDocument(text: string): ReadDocument | { error: string } {
@@ -34,14 +43,15 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   if (root.name !== 'conference-info' || root.namespace !== namespace) {
     return { error: `The conference document could not be read: its root is <${root.name}>, not <conference-info>` };
   }
-  const version = root.attributes.get('version') ?? '';
+  const version = attribute(root, 'version') ?? '';
   if (!/^\d{1,10}$/.test(version)) {
     return {
       error: `The conference document could not be read: its version is "${version.slice(0, 40)}", not a number`,
     };
   }
   const users = child(root, 'users');
-  const elements = childrenOf(users, 'user');
+  const usersState = attribute(users, 'state');
+  const elements = usersState === 'deleted' ? [] : childrenOf(users, 'user');
   if (elements.length > limits.participants) {
     return { error: `The conference document has more than ${limits.participants} participants` };
   }
@@ -49,24 +59,25 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   const properties = propertiesOf(root);
   return {
     document: {
-      state: state === 'partial' && users?.attributes.get('state') === 'full' ? 'full' : state,
+      state: state === 'partial' && (usersState === 'full' || usersState === 'deleted') ? 'full' : state,
       version: Number(version),
       users: elements.flatMap(userOf),
       ...(properties ? { properties } : {}),
     },
     conferenceUris: conferenceUrisOf(root),
+    availableMedia: availableMediaOf(root),
   };
 }
 
 /** Attribute `state`; what is not said is full (RFC 4575, 4.4). */
 function stateOf(element: XmlElement): 'full' | 'partial' | 'deleted' {
-  const state = element.attributes.get('state');
+  const state = attribute(element, 'state');
   return state === 'partial' || state === 'deleted' ? state : 'full';
 }
 
 /** A `user` (5.6); one without `entity` has no key and is nobody. */
 function userOf(element: XmlElement): DocumentUser[] {
-  const entity = element.attributes.get('entity');
+  const entity = attribute(element, 'entity');
   if (!entity) return [];
   const displayName = child(element, 'display-text')?.text;
   return [
@@ -86,7 +97,7 @@ function userOf(element: XmlElement): DocumentUser[] {
 function endpointOf(element: XmlElement): Endpoint & { state: 'full' | 'partial' | 'deleted' } {
   const status = child(element, 'status')?.text;
   return {
-    entity: element.attributes.get('entity') ?? '',
+    entity: attribute(element, 'entity') ?? '',
     state: stateOf(element),
     ...(status ? { status } : {}),
     media: childrenOf(element, 'media').map(mediaOf),
@@ -97,7 +108,7 @@ function endpointOf(element: XmlElement): Endpoint & { state: 'full' | 'partial'
 function mediaOf(element: XmlElement): Media {
   const type = child(element, 'type')?.text;
   const status = child(element, 'status')?.text;
-  return { id: element.attributes.get('id') ?? '', ...(type ? { type } : {}), ...(status ? { status } : {}) };
+  return { id: attribute(element, 'id') ?? '', ...(type ? { type } : {}), ...(status ? { status } : {}) };
 }
 
 /** What the document says of the conference itself (5.3 and 5.5); the number of users is left to the roster. */
@@ -126,5 +137,15 @@ function conferenceUrisOf(root: XmlElement): ConferenceUri[] | null {
     const uri = child(entry, 'uri')?.text;
     const purpose = child(entry, 'purpose')?.text;
     return uri && purpose ? [{ uri, purpose }] : [];
+  });
+}
+
+function availableMediaOf(root: XmlElement): Medium[] | null {
+  const list = child(child(root, 'conference-description'), 'available-media');
+  if (!list) return null;
+  return childrenOf(list, 'entry').flatMap((entry) => {
+    const type = child(entry, 'type')?.text;
+    const status = child(entry, 'status')?.text;
+    return type ? [{ type, ...(status ? { status } : {}) }] : [];
   });
 }

@@ -4,11 +4,19 @@
  */
 import type { Authorizations } from './authentication';
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+import { Negotiation } from './negotiation';
 import type { SessionExpiration } from './session-expiration';
 import type { Terms } from './session-timer';
 
-/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1). */
-export const targetRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'BENOTIFY']);
+/** Requests that carry our Contact and change the far end's idea of it (RFC 3261, 12.2; RFC 3311, 5.1; RFC 6665, 4.4.1; RFC 5057, 5.4). */
+export const targetRefreshing: ReadonlySet<string> = new Set([
+  'INVITE',
+  'UPDATE',
+  'SUBSCRIBE',
+  'NOTIFY',
+  'BENOTIFY',
+  'REFER',
+]);
 
 /** Requests that a session timer travels in (RFC 4028, 7.4). */
 export const sessionRefreshing: ReadonlySet<string> = new Set(['INVITE', 'UPDATE']);
@@ -22,10 +30,15 @@ export class Dialog {
   remoteTarget: string;
   /** Values of Route, nearest hop first. */
   routeSet: string[] = [];
-  /** A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one. */
+  /**
+   * A proxy said that the route set leads nowhere (430): the next target refresh goes without, and learns a new one, unless
+   * one of the far end brings it.
+   */
   routeStale = false;
   /** What servers and proxies on its way were told of our credentials. */
   readonly authorizations: Authorizations = new Map();
+  /** Who may change the session. */
+  readonly negotiation = new Negotiation();
   /** Session timer of an INVITE dialog. */
   session: SessionExpiration | null = null;
   /** Methods that the far end takes, as far as it has said. */
@@ -78,8 +91,9 @@ export class Dialog {
     return this.allowed?.has(method) ?? true;
   }
 
-  /** Whether a request is newer than all before it (RFC 3261, 12.2.2). */
+  /** Whether a request is newer than all before it (RFC 3261, 12.2.2). An ACK has the number of its INVITE. */
   inOrder(request: IncomingRequestMessage): boolean {
+    if (request.method === 'ACK') return true;
     if (request.cseq < this.remoteSequence) return false;
     this.remoteSequence = request.cseq;
     return true;
@@ -101,9 +115,13 @@ export class Dialog {
   /** Learns from a request of the far end. The first NOTIFY makes a subscription's dialog (RFC 6665, 4.4.1). */
   learnFromRequest(request: IncomingRequestMessage): void {
     if (!targetRefreshing.has(request.method)) return;
-    if (this.remoteTag === undefined) {
-      this.remoteTag = request.fromTag;
-      this.routeSet = request.getHeaders('record-route');
+    const recorded = request.getHeaders('record-route');
+    const first = this.remoteTag === undefined;
+    if (first) this.remoteTag = request.fromTag;
+    // By RFC 3261, 12.2, the route set never changes; but where ours is stale, the far end may have found another one.
+    if (first || (this.routeStale && recorded.length > 0)) {
+      this.routeSet = recorded;
+      this.routeStale = false;
     }
     this.learnTarget(request);
   }

@@ -3,13 +3,16 @@
  * several where the answer only says how or when to ask again.
  */
 import type { Clock } from '../port';
-import type { Dialog } from './dialog';
-import type { FlowError } from './flow';
+import { type Dialog, sessionRefreshing } from './dialog';
+import type { FlowError } from './flow/flow';
 import type { ClientTransaction, IncomingResponseMessage, OutgoingRequestMessage } from './library';
+import type { Change } from './negotiation';
 
 /** How a request ended, before anybody says what that means (see `outcome.ts`). */
 export type Answer =
   | { kind: 'response'; response: IncomingResponseMessage }
+  /** Not sent: too many of the kind wait for their turn in the dialog. */
+  | { kind: 'crowded' }
   | { kind: 'unreachable'; cause: 'timeout' | 'transport' | 'tls' | 'malformed'; written: boolean; message: string };
 
 /** Body of a message. */
@@ -20,7 +23,7 @@ export interface Body {
 
 /** What to send. */
 export interface Draft {
-  method: 'INVITE' | 'UPDATE' | 'OPTIONS' | 'INFO' | 'MESSAGE' | 'SUBSCRIBE' | 'BYE';
+  method: 'INVITE' | 'UPDATE' | 'OPTIONS' | 'INFO' | 'MESSAGE' | 'SUBSCRIBE' | 'REFER' | 'BYE';
   headers?: string[];
   /** A function where the body depends on our end of the connection, which may not be up yet. */
   body?: Body | ((localHost: string) => Body);
@@ -55,11 +58,13 @@ export interface ExchangeHost {
 
 /** How long a cancelled INVITE is waited for (RFC 3261, 9.1: 64·T1), in ms. */
 const cancelledAfterMs = 32_000;
+/** So often one request may be sent again on advice of those who refuse it, whatever they say. */
+const mostRepetitions = 16;
 /** What may go to the next target as well: twice does no more than once, and what failed has done nothing (RFC 3263, 4.3). */
 const movable: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'OPTIONS']);
 
 /** Settles exactly once: with the final response, with the reason why none came, or at its time-out. */
-export class Exchange {
+export class Exchange implements Change {
   transaction: ClientTransaction | null = null;
   /** Challenges answered, by who asked. */
   readonly answered = new Map<string, number>();
@@ -70,6 +75,8 @@ export class Exchange {
   private cancelRepetition: () => void = () => {};
   /** CSeq number of the request that is under way. */
   private sequence: number | null = null;
+  private readonly deadline: number;
+  private repetitions = 0;
   private provisional = false;
   private givenUp = false;
 
@@ -82,13 +89,19 @@ export class Exchange {
   ) {
     this.settled = settled;
     this.cancelTimer = host.clock.after(timeoutMs, () => this.expire(timeoutMs));
-    host.whenReady((error) => this.begin(error));
+    this.deadline = host.clock.now() + timeoutMs;
+    this.queue();
+  }
+
+  get offers(): boolean {
+    return this.draft.method === 'INVITE';
   }
 
   /** Nobody wants the answer any more. An INVITE is cancelled, or hung up on if it succeeds all the same. */
   abandon(): void {
     if (!this.settled) return;
     this.settled = null;
+    this.leave();
     this.host.settled(this);
     this.giveUp();
   }
@@ -101,9 +114,11 @@ export class Exchange {
       if (this.givenUp && this.transaction) this.host.cancel(this.transaction.request, this.dialog);
       return;
     }
-    const again = status >= 300 && this.settled ? this.host.again(this, response) : null;
-    if (again !== null) {
+    const again =
+      status >= 300 && this.settled && this.repetitions < mostRepetitions ? this.host.again(this, response) : null;
+    if (again !== null && this.host.clock.now() + again < this.deadline) {
       this.sequence = null;
+      this.repetitions += 1;
       return this.repeat(again);
     }
     if (status === 503 && this.movable) {
@@ -168,9 +183,26 @@ export class Exchange {
     this.host.forget(this);
     this.transaction = null;
     this.provisional = false;
-    const begin = (): void => this.host.whenReady((error) => this.begin(error));
-    if (delayMs === 0) begin();
-    else this.cancelRepetition = this.host.clock.after(delayMs, begin);
+    if (delayMs === 0) return this.whenReady();
+    // Meanwhile it is the far end's turn, too: its offer may be what ours has met.
+    this.leave();
+    this.cancelRepetition = this.host.clock.after(delayMs, () => this.queue());
+  }
+
+  /** What changes the session waits for its turn in the dialog (RFC 3261, 14.1; RFC 3311, 5.1). */
+  private queue(): void {
+    if (!sessionRefreshing.has(this.draft.method)) return this.whenReady();
+    if (this.dialog.negotiation.enter(this, () => this.whenReady())) return;
+    // Nobody expects an answer before it knows what it has asked.
+    queueMicrotask(() => this.settle({ kind: 'crowded' }));
+  }
+
+  private leave(): void {
+    this.dialog.negotiation.leave(this);
+  }
+
+  private whenReady(): void {
+    this.host.whenReady((error) => this.begin(error));
   }
 
   private expire(timeoutMs: number): void {
@@ -193,6 +225,7 @@ export class Exchange {
     if (!settled) return;
     this.settled = null;
     this.cancelTimer();
+    this.leave();
     this.host.settled(this);
     settled(answer);
   }

@@ -8,14 +8,14 @@ import type { IncomingRequestMessage } from './library';
 const mostFields = 512;
 /** Most of those fields that the library parses. */
 const mostParsedFields = 64;
-/** Longest text of all parsed fields, in UTF-16 units; that of the long request in RFC 4475 (3.1.1.7) is 2,000. */
+/** Longest text of the first line and all parsed fields, in UTF-16 units; that of the long request in RFC 4475 (3.1.1.7) is 2,000. */
 const longestParsed = 8 * 1024;
-/** Most parameters and list members in the parsed fields. */
+/** Most parameters and list members in them. */
 const mostParameters = 512;
 /** Largest CSeq number (RFC 3261, 8.1.1.5). */
 const largestSequence = 2 ** 31 - 1;
 
-/** Fields that the library parses on arrival, in both forms; of Via only the first, and that one is short or refused. */
+/** Fields that the library parses on arrival, in both forms. Of Via it parses the first one only. */
 const parsedFields: ReadonlySet<string> = new Set(
   'from f to t record-route call-id i contact m content-length l content-type c cseq max-forwards www-authenticate proxy-authenticate refer-to r'.split(
     ' ',
@@ -42,26 +42,27 @@ export function isBearable(text: string): boolean {
   let parsed = 0;
   let length = 0;
   let parameters = 0;
-  let counted = false;
-  let begin = text.indexOf('\r\n') + 2;
-  while (!text.startsWith('\r\n', begin)) {
+  // The first line is parsed as well.
+  let counted = true;
+  let viaSeen = false;
+  for (let begin = 0; !text.startsWith('\r\n', begin); ) {
     const end = text.indexOf('\r\n', begin);
-    if (begin < 2 || end < 0) return false;
-    const continues = text[begin] === ' ' || text[begin] === '\t';
-    const colon = text.slice(begin, end).indexOf(':');
-    // The library would look for the colon in everything that follows.
-    if (!continues && colon < 1) return false;
-    if (!continues) {
-      counted = parsedFields.has(nameIn(text.slice(begin, begin + colon)));
+    if (end < 0) return false;
+    const line = text.slice(begin, end);
+    if (begin > 0 && !/^[ \t]/.test(line)) {
+      const colon = line.indexOf(':');
+      // The library would look for the colon in everything that follows.
+      if (colon < 1) return false;
+      const name = nameIn(line.slice(0, colon));
+      const via = name === 'via' || name === 'v';
+      counted = via ? !viaSeen : parsedFields.has(name);
+      viaSeen ||= via;
       fields += 1;
       if (counted) parsed += 1;
     }
     if (counted) {
-      length += end - begin;
-      for (let at = begin; at < end; at += 1) {
-        const character = text[at];
-        if (character === ',' || character === ';' || character === '&') parameters += 1;
-      }
+      length += line.length;
+      parameters += line.match(/[,;&]/g)?.length ?? 0;
     }
     if (fields > mostFields || parsed > mostParsedFields) return false;
     if (length > longestParsed || parameters > mostParameters) return false;

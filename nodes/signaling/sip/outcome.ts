@@ -13,7 +13,57 @@ const recoveryActions: readonly RecoveryAction[] = [
 
 /** The outcome of a request. */
 export function outcomeOf(answer: Answer): Outcome {
-  return answer.kind === 'unreachable' ? answer : outcomeOfResponse(responseData(answer.response));
+  switch (answer.kind) {
+    case 'response':
+      return outcomeOfResponse(responseData(answer.response));
+    case 'crowded':
+      return outcomeOfResponse({ status: 491, reason: 'Request Pending', headers: {}, body: '' });
+    case 'unreachable':
+      return answer;
+  }
+}
+
+/** What a refusal means to the dialog it was met in. */
+export interface Meaning {
+  /** What it ends: the request alone, what the request belongs to (session or subscription), or all in the dialog. */
+  ends: 'request' | 'usage' | 'dialog';
+  /** What the same request needs to be sent again: we have it, or can wait for it. */
+  needs?: 'credentials' | 'route' | 'interval' | 'method' | 'patience';
+}
+
+/**
+ * Refusals in a dialog that mean more than that the request was refused (RFC 5057, 5.1; MS-SIPRE, 3.7). 408 and 503 are
+ * not here: RFC 3261, 12.2.1.2, would end the dialog at a 408, but a broken route is no reason to lose a conference.
+ */
+// biome-ignore format: a table is read in columns
+const meanings: { readonly [status: number]: Meaning } = {
+  401: { ends: 'request', needs: 'credentials' },
+  404: { ends: 'dialog' },
+  405: { ends: 'usage',   needs: 'method' },
+  407: { ends: 'request', needs: 'credentials' },
+  410: { ends: 'dialog' },
+  416: { ends: 'dialog' },
+  422: { ends: 'request', needs: 'interval' },
+  430: { ends: 'request', needs: 'route' },
+  480: { ends: 'usage' },
+  481: { ends: 'usage' },
+  482: { ends: 'dialog' },
+  484: { ends: 'dialog' },
+  485: { ends: 'dialog' },
+  489: { ends: 'usage' },
+  491: { ends: 'request', needs: 'patience' },
+  500: { ends: 'request', needs: 'patience' },
+  501: { ends: 'usage',   needs: 'method' },
+  502: { ends: 'dialog' },
+  604: { ends: 'dialog' },
+};
+/** What makes or renews a usage; the far end must know these. An unknown UPDATE or INFO kills nothing. */
+const vital: ReadonlySet<string> = new Set(['INVITE', 'SUBSCRIBE', 'NOTIFY']);
+
+/** What the refusal of a request in a dialog means. */
+export function meaningOf(status: number | undefined, method: string): Meaning {
+  const meaning = meanings[status ?? 0] ?? { ends: 'request' };
+  return meaning.needs === 'method' && !vital.has(method) ? { ...meaning, ends: 'request' } : meaning;
 }
 
 /** A response as errors show it. A header that occurs several times is one value with commas (RFC 3261, 7.3.1). */
@@ -58,6 +108,17 @@ export function calledOff(): Outcome {
 /** Whether the answer asks for a new route set, which a target refresh without the old one brings (MS-SIPRE, 3.7). */
 export function asksForNewRoute(outcome: Outcome): boolean {
   return outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Dialog-Route-Set-Update') ?? false);
+}
+
+/**
+ * Whether the answer says that our route set leads nowhere any more, be it for us to find another or for the far end
+ * (MS-SIPRE, 3.7.5.1).
+ */
+export function findsRouteStale(outcome: Outcome): boolean {
+  return (
+    asksForNewRoute(outcome) ||
+    (outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Wait-For-Session-Update') ?? false))
+  );
 }
 
 /** `P-Dialog-Recovery-Action` (MS-SIPRE 2.2.18): in any case; tokens that we do not know are dropped. */

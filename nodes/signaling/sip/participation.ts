@@ -1,19 +1,15 @@
 /** Our part in a conference from one join on: the INVITE dialog with the Focus, and the subscription beside it (RFC 4579). */
 import type { HealingMethod } from '../../recovery/messages';
-import type {
-  ConferenceDocument,
-  McuReports,
-  Outcome,
-  SignalingEffect,
-  SignalingEvent,
-} from '../../recovery/signaling';
+import type { ConferenceDocument, Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import { type C3pResponse, c3pRequest, c3pType, readC3pResponse } from './c3p';
 import type { ConferenceUri, ReadDocument } from './conference-document';
 import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
-import { type IncomingRequestMessage, token } from './library';
-import { asksForNewRoute, outcomeOf } from './outcome';
-import { inactiveAnswer, inactiveOffer } from './session-description';
+import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
+import { McuView } from './mcu-view';
+import { findsRouteStale, outcomeOf } from './outcome';
+import { isReferable, Referral, referTarget } from './referral';
+import { SessionDescription } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { Subscription } from './subscription';
 import { refreshTarget } from './target-refresh';
@@ -48,14 +44,10 @@ export interface ParticipationHost {
   mcuUri(mcu: string): string | undefined;
 }
 
-/** Purposes of `conf-uris` that name no MCU (RFC 4575, 5.3.1). */
-const otherPurposes: ReadonlySet<string> = new Set(['participation', 'streaming', 'event', 'recording', 'web-page']);
-
 /** Joining, joined or gone: each `join` makes a new one. */
 export class Participation implements Usage {
   readonly dialog: Dialog;
-  /** Entries of `conf-uris` in the latest document that had any. */
-  conferenceUris: ConferenceUri[] | null = null;
+  private readonly mcus: McuView;
   private phase: 'joining' | 'entering' | 'joined' | 'over' = 'joining';
   private invitation: Exchange | null = null;
   private subscription: Subscription | null = null;
@@ -63,9 +55,12 @@ export class Participation implements Usage {
   private conferenceOver = false;
   /** The Focus has ended the dialog with a BYE. */
   private dialogEnded = false;
-  private offer: Body | null = null;
+  private readonly description = new SessionDescription();
+  /** The Focus takes REFER (RFC 4579, 5). */
+  private takesReferrals = false;
+  private readonly referrals = new Set<Referral>();
   /** Commands that were accepted (202) and whose result comes in a later INFO. */
-  private readonly results = new Map<string, (response: C3pResponse, body: string) => void>();
+  private readonly results = new Map<string, (outcome: Outcome) => void>();
 
   constructor(
     private readonly host: ParticipationHost,
@@ -73,10 +68,16 @@ export class Participation implements Usage {
     private readonly displayName: string,
   ) {
     this.dialog = new Dialog(host.conference, displayName);
+    this.mcus = new McuView((purpose) => host.mcuOf(purpose));
     this.dialog.session = new SessionExpiration(host.agent.clock, {
       refresh: () => this.refreshSession(),
       expired: () => host.tell(this, { event: 'session-expired', dialog: number }),
     });
+  }
+
+  /** Where MCUs are reached, as far as the conference has told it. */
+  get conferenceUris(): readonly ConferenceUri[] {
+    return this.mcus.conferenceUris;
   }
 
   /** Whether the Focus has a dialog with us, as far as we know. */
@@ -100,6 +101,7 @@ export class Participation implements Usage {
           const message = 'the INVITE was accepted without a Contact, so that the Focus cannot be addressed';
           return this.failed({ kind: 'unreachable', cause: 'malformed', written: true, message });
         }
+        this.takesReferrals = takesReferrals(answer.response);
         this.enter();
       },
     );
@@ -123,9 +125,9 @@ export class Participation implements Usage {
     this.drop();
   }
 
-  /** Asks for a full document. */
-  refreshRoster(): void {
-    if (this.hasDialog) this.subscription?.refresh();
+  /** Asks for a full document; with `anew`, in a new subscription. */
+  refreshRoster(anew: boolean): void {
+    if (this.hasDialog) this.subscription?.ask(anew);
   }
 
   /** One request in the dialog or in the subscription; `settled` with the method that was used. */
@@ -133,6 +135,7 @@ export class Participation implements Usage {
     const { timeoutMs } = effect;
     switch (effect.purpose) {
       case 'operation':
+        if (this.host.commands === 'none') return this.refer(effect, (outcome) => settled('REFER', outcome));
         return this.command(effect, (outcome) => settled('INFO', outcome));
       case 'heal':
         return this.heal(effect.method ?? 'UPDATE', timeoutMs, settled);
@@ -150,10 +153,10 @@ export class Participation implements Usage {
         reply(200);
         return this.ended();
       case 'UPDATE':
-        reply(200);
+        reply(200, [], request.body ? this.description.answer(this.host.agent.localHost, request.body) : undefined);
         return this.host.tell(this, { event: 'remote-update', dialog: this.number });
       case 'INVITE':
-        return reply(200, [], inactiveAnswer(this.host.agent.localHost, request.body));
+        return reply(200, [], this.description.answer(this.host.agent.localHost, request.body));
       case 'INFO':
         reply(200);
         return this.readResult(request);
@@ -169,10 +172,7 @@ export class Participation implements Usage {
   // ---------------------------------------------------------------------------------------------------------- join
 
   /** A re-INVITE repeats the description of the first: nothing about the session has changed (RFC 3264, 8). */
-  private readonly offering = (localHost: string): Body => {
-    this.offer ??= inactiveOffer(localHost);
-    return this.offer;
-  };
+  private readonly offering = (localHost: string): Body => this.description.offer(localHost);
 
   private failed(outcome: Outcome): void {
     this.drop();
@@ -185,7 +185,7 @@ export class Participation implements Usage {
     this.phase = 'entering';
     this.cancelTimer = agent.clock.after(firstDocumentMs, () => this.joined(null));
     this.subscription = new Subscription(agent, () => this.host.random(), this.dialog.remoteTarget, this.displayName, {
-      document: (read) => this.document(read),
+      document: (read, newSubscription) => this.document(read, newSubscription),
       unreadable: (message) => this.host.tell(this, { event: 'unreadable', dialog: this.number, message }),
       lost: (reason) => this.subscriptionLost(reason),
     });
@@ -204,35 +204,31 @@ export class Participation implements Usage {
       dialog: this.number,
       placement: 'conference',
       document,
-      mcus: this.mcuReports(),
+      mcus: this.mcus.reports(),
     } as const;
     this.host.tell(this, event);
   }
 
   // ------------------------------------------------------------------------------------------------------- roster
 
-  private document({ document, conferenceUris }: ReadDocument): void {
-    const before = this.mcuReports();
-    if (conferenceUris) this.conferenceUris = conferenceUris;
+  private document(read: ReadDocument, newSubscription: boolean): void {
+    const { document } = read;
+    const before = this.mcus.reports();
+    this.mcus.learn(read);
     if (document.state === 'deleted') return this.conferenceEnded();
     if (this.phase === 'entering') {
       // Without a full one there is nothing to merge a part into (RFC 4575, 4.6).
       if (document.state === 'full') this.joined(document);
+      else this.subscription?.ask(false);
       return;
     }
-    this.host.tell(this, { event: 'document', dialog: this.number, document });
-    const after = this.mcuReports();
+    const anew = newSubscription ? { newSubscription: true as const } : {};
+    this.host.tell(this, { event: 'document', dialog: this.number, document, ...anew });
+    const after = this.mcus.reports();
     for (const mcu of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
       const report = after?.[mcu] ?? 'inactive';
       if (before?.[mcu] !== report) this.host.tell(this, { event: 'mcu-report', dialog: this.number, mcu, report });
     }
-  }
-
-  /** An MCU that `conf-uris` names can be called; on a server that names none there nothing is said of MCUs. */
-  private mcuReports(): McuReports {
-    const named = this.conferenceUris?.filter(({ purpose }) => !otherPurposes.has(purpose)) ?? [];
-    if (named.length === 0) return null;
-    return Object.fromEntries(named.map(({ purpose }) => [this.host.mcuOf(purpose), 'active']));
   }
 
   private conferenceEnded(): void {
@@ -261,7 +257,7 @@ export class Participation implements Usage {
 
   private send(draft: Draft, timeoutMs: number, settled: (answer: Answer) => void): void {
     this.host.agent.send(this.dialog, draft, timeoutMs, (answer) => {
-      if (asksForNewRoute(outcomeOf(answer))) this.dialog.routeStale = true;
+      if (findsRouteStale(outcomeOf(answer))) this.dialog.routeStale = true;
       settled(answer);
     });
   }
@@ -278,7 +274,7 @@ export class Participation implements Usage {
   ): void {
     refreshTarget(this.host.agent, this.dialog, methods, this.offering, timeoutMs, (method, answer) => {
       const outcome = outcomeOf(answer);
-      if (asksForNewRoute(outcome)) this.dialog.routeStale = true;
+      if (findsRouteStale(outcome)) this.dialog.routeStale = true;
       settled(method, outcome);
     });
   }
@@ -298,24 +294,16 @@ export class Participation implements Usage {
     const { operation = '', mcu, timeoutMs } = effect;
     const requestId = token();
     const mcuUri = mcu === undefined ? undefined : this.host.mcuUri(mcu);
-    const content =
-      this.host.commands === 'cccp'
-        ? c3pRequest({
-            operation,
-            arguments: effect.arguments ?? {},
-            requestId,
-            conference: this.host.conference,
-            from: this.host.uri,
-            ...(mcuUri === undefined ? {} : { mcuUri }),
-          })
-        : undefined;
-    if (content === undefined) {
-      const message =
-        this.host.commands === 'none'
-          ? `The operation "${operation}" is not possible: plain SIP conference servers have no standard request for it`
-          : `The operation "${operation}" is not possible: C3P has no request for it, or it lacks a participant`;
-      return settled({ kind: 'unsupported', message });
-    }
+    const content = c3pRequest({
+      operation,
+      arguments: effect.arguments ?? {},
+      requestId,
+      conference: this.host.conference,
+      from: this.host.uri,
+      ...(mcuUri === undefined ? {} : { mcuUri }),
+    });
+    if (content === undefined)
+      return settled(notPossible(operation, 'C3P has no request for it, or it lacks a participant'));
     const startedAt = this.host.agent.clock.now();
     this.send({ method: 'INFO', body: { contentType: c3pType, content } }, timeoutMs, (answer) => {
       const outcome = outcomeOf(answer);
@@ -328,6 +316,28 @@ export class Participation implements Usage {
         const remainingMs = timeoutMs - (this.host.agent.clock.now() - startedAt);
         return this.awaitResult(requestId, Math.max(0, remainingMs), timeoutMs, settled);
       }
+      settled(outcome);
+    });
+  }
+
+  /** What plain SIP can do: have the Focus call somebody, or hang up on somebody. */
+  private refer(effect: RequestEffect, settled: (outcome: Outcome) => void): void {
+    const { operation = '', mcu, timeoutMs } = effect;
+    const participant = effect.arguments?.participant;
+    if (mcu !== undefined || !isReferable(operation)) {
+      return settled(notPossible(operation, `plain SIP has no request for it; ${others}`));
+    }
+    if (!this.takesReferrals) {
+      const reason =
+        'this server does not say that it is a Focus which takes REFER (isfocus in Contact, REFER in Allow)';
+      return settled(notPossible(operation, `${reason}; ${others}`));
+    }
+    const target = referTarget(operation, participant);
+    if (target === undefined) return settled(notPossible(operation, `"${participant}" is no SIP address of somebody`));
+    const referral = new Referral(this.host.agent, this.dialog.remoteTarget, this.displayName);
+    this.referrals.add(referral);
+    referral.send(target, this.host.uri, timeoutMs, (outcome) => {
+      this.referrals.delete(referral);
       settled(outcome);
     });
   }
@@ -348,20 +358,42 @@ export class Participation implements Usage {
     const cancel = this.host.agent.clock.after(remainingMs, () =>
       finish({ kind: 'unreachable', cause: 'timeout', written: true, message }),
     );
-    this.results.set(requestId, (response, body) => finish(resultOf(response, body, { kind: 'ok', status: 202 })));
+    this.results.set(requestId, finish);
   }
 
   private readResult(request: IncomingRequestMessage): void {
     const response = readC3pResponse(request.body ?? '');
-    if (response && response.code !== 'pending') this.results.get(response.requestId)?.(response, request.body);
+    if (!response || response.code === 'pending') return;
+    this.results.get(response.requestId)?.(resultOf(response, request.body, { kind: 'ok', status: 202 }));
   }
 
   private drop(): void {
     this.phase = 'over';
     this.cancelTimer();
+    for (const referral of this.referrals) referral.drop();
+    const message = 'the dialog with the Focus has ended';
+    for (const finish of this.results.values())
+      finish({ kind: 'unreachable', cause: 'transport', written: true, message });
     this.dialog.session?.stop();
     this.host.agent.unregister(this);
   }
+}
+
+/** Whether requests to invite and to eject can be sent there: it is a Focus, and says that it takes REFER. */
+function takesReferrals(answer: IncomingResponseMessage): boolean {
+  const methods = answer
+    .getHeaders('allow')
+    .join()
+    .toUpperCase()
+    .split(/[\s,]+/);
+  return methods.includes('REFER') && /;\s*isfocus\b/i.test(answer.getHeader('contact') ?? '');
+}
+
+/** Who can do what plain SIP cannot. */
+const others = 'servers that take C3P in INFO (Lync, Skype for Business) have one, if the endpoint is set to that';
+
+function notPossible(operation: string, reason: string): Outcome {
+  return { kind: 'unsupported', message: `The operation "${operation}" is not possible: ${reason}` };
 }
 
 /** What a C3P response makes of the outcome of the request that carried it. */

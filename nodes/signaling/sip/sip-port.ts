@@ -7,8 +7,8 @@ import type { Clock, SignalingPort } from '../port';
 import type { Credentials } from './authentication';
 import { Call } from './call';
 import { Dialog } from './dialog';
-import type { Flow, FlowListener } from './flow';
-import { flowsTo, type NextHopOptions, preloadedRoute } from './next-hop';
+import type { Flow, FlowListener } from './flow/flow';
+import { flowsTo, type NextHopOptions, preloadedRoute } from './flow/next-hop';
 import { dialogGone, outcomeOf } from './outcome';
 import { Participation, type ParticipationHost, type RequestEffect } from './participation';
 import { UserAgent } from './user-agent';
@@ -27,6 +27,8 @@ export interface SipOptions extends NextHopOptions {
   joinTimeoutMs?: number;
   /** How operations are sent: not at all (plain SIP has no request for them), or as C3P in INFO. Default `none`. */
   commands?: 'none' | 'cccp';
+  /** The audio of a call has ended after so long without a packet, in ms. Default 0: calls have no media. */
+  mediaTimeoutMs?: number;
   /** Purpose of `conf-uris` by name of MCU, where the two differ (RFC 4575, 5.3.1). */
   mcuPurposes?: { [mcu: string]: string };
 }
@@ -62,6 +64,7 @@ export class SipPort implements SignalingPort {
       },
       options.credentials,
       preloadedRoute(options),
+      options.random,
     );
   }
 
@@ -153,7 +156,7 @@ class Conference implements ParticipationHost {
       case 'request':
         return this.request(effect);
       case 'refresh-roster':
-        return this.current(effect.dialog)?.refreshRoster();
+        return this.current(effect.dialog)?.refreshRoster(effect.anew === true);
       case 'place-call':
         return this.placeCall(effect);
       case 'refresh-call':
@@ -273,6 +276,7 @@ class Conference implements ParticipationHost {
       this.displayName,
       (event) => this.tellAlways(event),
       () => this.calls.delete(callId),
+      hasAudio(mcu, effect.media) ? (this.options.mediaTimeoutMs ?? 0) : 0,
     );
     this.calls.set(callId, call);
     call.place(effect.media, effect.timeoutMs);
@@ -311,4 +315,9 @@ class Conference implements ParticipationHost {
       if (this.attached) this.listener(event);
     });
   }
+}
+
+/** Whether a call carries audio: where it was asked for, and always with an MCU that mixes it. */
+function hasAudio(mcu: string, media: readonly string[]): boolean {
+  return media.includes('audio') || mcu === 'audio-video' || mcu === 'audio';
 }

@@ -2,10 +2,8 @@
 import type { HealingMethod } from '../../recovery/messages';
 import type { Dialog } from './dialog';
 import type { Answer, Body, Draft } from './exchange';
+import { meaningOf } from './outcome';
 import type { UserAgent } from './user-agent';
-
-/** Answers that say that there is no such method there; the dialog is as good as before (RFC 5057, 5.1). */
-const unknownMethod: ReadonlySet<number | undefined> = new Set([405, 501]);
 
 /**
  * Tries methods in turn, all within `timeoutMs`, until one is known to the far end: an UPDATE that it does not allow is not
@@ -29,7 +27,8 @@ export function refreshTarget(
   // OPTIONS tries the route, and must take it; a target refresh without one learns a new one (MS-SIPRE, 3.7).
   const withoutRoute = dialog.routeStale && first !== 'OPTIONS';
   agent.send(dialog, { ...draft, withoutRoute }, timeoutMs, (answer) => {
-    const refused = answer.kind === 'response' && unknownMethod.has(answer.response.statusCode);
+    const refused =
+      answer.kind === 'response' && meaningOf(answer.response.statusCode, draft.method).needs === 'method';
     const remainingMs = timeoutMs - (agent.clock.now() - startedAt);
     if (!refused || others.length === 0 || remainingMs <= 0) return settled(first, answer);
     refreshTarget(agent, dialog, others, offer, remainingMs, settled);

@@ -1,5 +1,5 @@
 /** What the library takes for a transport, on top of a flow. */
-import type { Flow } from './flow';
+import type { Flow } from './flow/flow';
 import type { Transport } from './library';
 
 /** Adapts a flow to `sip.js`. */

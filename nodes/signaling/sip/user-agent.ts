@@ -7,7 +7,7 @@ import type { Clock } from '../port';
 import { Authenticator, type Credentials, copyAuthorization } from './authentication';
 import { type Dialog, sessionRefreshing, targetRefreshing, termsOf } from './dialog';
 import { type Answer, type Body, type Draft, Exchange, type ExchangeHost } from './exchange';
-import { type Flow, FlowError, type FlowListener } from './flow';
+import { type Flow, FlowError, type FlowListener } from './flow/flow';
 import { faultOf } from './inspection';
 import {
   type ClientTransaction,
@@ -23,7 +23,8 @@ import {
   token,
   type URI,
 } from './library';
-import { retryAfterIn } from './outcome';
+import { meaningOf, retryAfterIn } from './outcome';
+import { repetitionDelay } from './repetition';
 import { FlowTransport } from './transport';
 
 /** Methods that we answer. Without UPDATE in it, nobody sends us one (RFC 3311, 4). */
@@ -86,6 +87,8 @@ export class UserAgent implements ExchangeHost {
     private readonly credentials: Credentials | null = null,
     /** Values of Route for requests outside of a dialog. */
     private readonly preloadedRoute: readonly string[] = [],
+    /** Uniform in [0, 1): so that two who have collided do not do so again. */
+    private readonly random: () => number = Math.random,
   ) {
     this.flow = makeFlow({
       up: () => this.listener.up(),
@@ -175,13 +178,14 @@ export class UserAgent implements ExchangeHost {
     return message;
   }
 
-  again({ dialog, answered }: Exchange, response: IncomingResponseMessage): number | null {
-    switch (response.statusCode) {
-      case 401:
-      case 407:
+  again({ dialog, draft, answered }: Exchange, response: IncomingResponseMessage): number | null {
+    switch (meaningOf(response.statusCode, draft.method).needs) {
+      case 'credentials':
         return this.authenticator?.accept(response, dialog.authorizations, answered) ? 0 : null;
-      case 422:
+      case 'interval':
         return dialog.session?.raise(response.getHeader('min-se')) ? 0 : null;
+      case 'patience':
+        return dialog.remoteTag === undefined ? null : repetitionDelay(draft.method, response, this.random());
       default:
         return null;
     }
@@ -353,12 +357,22 @@ export class UserAgent implements ExchangeHost {
 
   private receiveInDialog(usage: Usage, request: IncomingRequestMessage, answer: Reply): void {
     const { dialog } = usage;
-    const session = sessionRefreshing.has(request.method) ? dialog.session : null;
-    const tooShort = session?.refusalOf(termsOf(request));
+    if (request.method === 'ACK') dialog.negotiation.acknowledged();
+    if (!sessionRefreshing.has(request.method)) {
+      dialog.learnFromRequest(request);
+      return usage.receive(request, answer);
+    }
+    const proposal = { method: request.method, offers: request.body !== '' && request.body !== undefined };
+    const refusal = dialog.negotiation.refusalOf(proposal, this.clock.now());
+    if (refusal === 491) return answer(491);
+    if (refusal === 500) return answer(500, [`Retry-After: ${Math.floor(this.random() * 11)}`]);
+    const tooShort = dialog.session?.refusalOf(termsOf(request));
     if (tooShort) return answer(422, tooShort);
+    dialog.negotiation.received(proposal);
     dialog.learnFromRequest(request);
     usage.receive(request, (status, headers = [], body) => {
-      const terms = session && status < 300 ? session.accept(termsOf(request)) : [];
+      dialog.negotiation.answered(proposal, status, this.clock.now());
+      const terms = status < 300 ? (dialog.session?.accept(termsOf(request)) ?? []) : [];
       answer(status, [...headers, ...terms], body);
     });
   }

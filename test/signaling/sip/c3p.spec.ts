@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { c3pRequest, readC3pResponse } from '../../../nodes/signaling/sip/c3p';
-import { parseXml } from '../../../nodes/signaling/sip/xml';
+import { attribute, parseXml } from '../../../nodes/signaling/sip/xml';
 
 const request = (operation: string, parameters: { [name: string]: unknown } = {}): string | undefined =>
   c3pRequest({
@@ -31,8 +31,8 @@ describe('C3P', () => {
       const root = parseXml(request(operation, parameters) ?? '');
       if ('error' in root) assert.fail(root.error);
       assert.equal(root.name, 'request');
-      assert.equal(root.attributes.get('C3PVersion'), '1');
-      assert.equal(root.attributes.get('to'), 'sip:room@b;x="<&>"');
+      assert.equal(attribute(root, 'C3PVersion'), '1');
+      assert.equal(attribute(root, 'to'), 'sip:room@b;x="<&>"');
       assert.deepEqual(
         root.children.map((child) => child.name),
         [element],

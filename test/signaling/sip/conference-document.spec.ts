@@ -19,11 +19,13 @@ const refused = (text: string): string => {
 
 describe('conference documents (RFC 4575)', () => {
   it('reads a full document', () => {
-    const { document, conferenceUris } = read(
+    const { document, conferenceUris, availableMedia } = read(
       wrap(
         `<conference-description><display-text>Weekly</display-text><subject>Fish &amp; chips</subject>
            <conf-uris><entry><uri>sip:av@example.com</uri><purpose>audio-video</purpose></entry>
              <entry><uri>sip:none@example.com</uri></entry></conf-uris>
+           <available-media><entry label="1"><type>audio</type><status>sendrecv</status></entry><entry label="2"/>
+             <entry label="3"><type>text</type></entry></available-media>
            <maximum-user-count>50</maximum-user-count></conference-description>
          <conference-state><user-count>2</user-count><active>true</active><locked>false</locked></conference-state>
          <users>
@@ -59,6 +61,7 @@ describe('conference documents (RFC 4575)', () => {
       properties: { displayText: 'Weekly', subject: 'Fish & chips', maximumUserCount: 50, active: true, locked: false },
     });
     assert.deepEqual(conferenceUris, [{ uri: 'sip:av@example.com', purpose: 'audio-video' }]);
+    assert.deepEqual(availableMedia, [{ type: 'audio', status: 'sendrecv' }, { type: 'text' }]);
   });
 
   it('reads partial documents, with what has gone', () => {
@@ -84,6 +87,16 @@ describe('conference documents (RFC 4575)', () => {
   it('takes a full list of users in a partial document for a full roster', () => {
     assert.equal(read(wrap('<users state="full"/>', 'state="partial" version="2"')).document.state, 'full');
     assert.equal(read(wrap('<users/>', 'state="partial" version="2"')).document.state, 'partial');
+  });
+
+  it('takes a list of users that has gone for an empty roster', () => {
+    const { document } = read(wrap('<users state="deleted"><user entity="a"/></users>', 'state="partial" version="2"'));
+    assert.deepEqual([document.state, document.users], ['full', []]);
+  });
+
+  it('reads on after a document that it could not read', () => {
+    refused(wrap('<users><user entity="sip:a@b"'));
+    assert.equal(read(wrap('<users><user entity="sip:c@d"/></users>')).document.users.length, 1);
   });
 
   it('reads the end of a conference', () => {

@@ -232,4 +232,153 @@ describe('dialogs', () => {
       );
     });
   });
+
+  describe('collisions', () => {
+    const offer = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
+    const sdp = ['Content-Type: application/sdp'];
+
+    it('answers an offer in UPDATE with SDP, and no offer without (RFC 3311, 5.2)', async () => {
+      await join();
+      focus.send('UPDATE', invite, sdp, offer);
+      assert.match((await focus.next('200')).body, /m=audio \d+ RTP\/AVP 8/);
+      focus.send('UPDATE', invite);
+      assert.equal((await focus.next('200', 2)).body, '');
+      const call = await placeCall();
+      focus.send('UPDATE', call, sdp, offer);
+      assert.match((await focus.next('200')).body, /m=audio \d+ RTP\/AVP 8/);
+    });
+
+    it('refuses offers that cross its own with 491, but not an UPDATE that heals (RFC 3261, 14.2; HOP-8)', async () => {
+      await join();
+      focus.script = () => undefined;
+      alice.perform({
+        effect: 'request',
+        requestId: 'r',
+        dialog: 1,
+        purpose: 'heal',
+        method: 're-INVITE',
+        timeoutMs: 9999,
+      });
+      const ours = await focus.next('INVITE');
+      focus.send('INVITE', invite, sdp, offer);
+      assert.equal((await focus.next('491')).headers.cseq?.split(' ')[1], 'INVITE');
+      focus.send('ACK', invite);
+      focus.send('UPDATE', invite, sdp, offer);
+      assert.equal((await focus.next('491', 2)).headers.cseq?.split(' ')[1], 'UPDATE');
+      focus.send('UPDATE', invite);
+      await focus.next('200');
+      focus.answer(ours, '200 OK');
+      await alice.next('outcome');
+      focus.send('INVITE', invite, sdp, offer);
+      await focus.next('200', 2);
+      focus.script = () => ({ status: '200 OK' });
+    });
+
+    it('refuses a second INVITE with 500 until the first is acknowledged, whatever came between (RFC 3261, 12.2.2)', async () => {
+      await join();
+      focus.send('INVITE', invite, [], '', { CSeq: '10 INVITE' });
+      assert.match((await focus.next('200')).body, /m=audio/);
+      focus.send('INVITE', invite, sdp, offer, { CSeq: '11 INVITE' });
+      const seconds = Number((await focus.next('500')).headers['retry-after']);
+      assert.ok(seconds >= 0 && seconds <= 10, `${seconds} s`);
+      focus.send('UPDATE', invite, [], '', { CSeq: '12 UPDATE' });
+      await focus.next('200', 2);
+      focus.send('ACK', invite, [], '', { CSeq: '10 ACK' });
+      focus.send('INVITE', invite, sdp, offer, { CSeq: '13 INVITE' });
+      await focus.next('200', 3);
+      clock.advance(32_000);
+      focus.send('INVITE', invite, sdp, offer, { CSeq: '14 INVITE' });
+      await focus.next('200', 4);
+    });
+
+    it('waits 2.1 to 4 s after a 491, and asks again (RFC 3261, 14.1)', async () => {
+      await join();
+      focus.script = answering({ UPDATE: { status: '491 Request Pending' } });
+      const healed = alice.request('heal', { timeoutMs: 4000 });
+      await focus.next('UPDATE');
+      await delay(20);
+      focus.script = () => ({ status: '200 OK' });
+      clock.advance(3049);
+      // Meanwhile the far end may go first.
+      focus.send('INVITE', invite, sdp, offer);
+      await focus.next('200');
+      assert.equal(focus.all('UPDATE').length, 1);
+      clock.advance(1);
+      assert.deepEqual((await healed).outcome, { kind: 'ok', status: 200 });
+      const [first, second] = focus.all('UPDATE').map(({ headers }) => Number.parseInt(headers.cseq ?? '', 10));
+      assert.equal(second, (first ?? 0) + 1);
+    });
+
+    it('tells a 491 when there is no time left to wait', async () => {
+      await join();
+      focus.script = answering({ UPDATE: { status: '491 Request Pending' } });
+      const { outcome } = await alice.request('heal', { timeoutMs: 3050 });
+      assert.ok(outcome.kind === 'refused' && outcome.status === 491);
+    });
+
+    it('asks again when a 500 says so, and not what could be done twice', async () => {
+      await join();
+      const later = (seconds: number) => ({ status: '500 Busy', headers: [`Retry-After: ${seconds}`] });
+      for (const [seconds, delayMs] of [
+        [2, 2000],
+        [0, 500],
+      ] as const) {
+        focus.received.length = 0;
+        focus.script = answering({ UPDATE: later(seconds) });
+        const healed = alice.request('heal', { timeoutMs: 4000 });
+        await focus.next('UPDATE');
+        await delay(20);
+        focus.script = () => ({ status: '200 OK' });
+        clock.advance(delayMs - 1);
+        await delay(10);
+        assert.equal(focus.all('UPDATE').length, 1);
+        clock.advance(1);
+        assert.equal((await healed).outcome.kind, 'ok');
+      }
+      focus.script = () => later(5);
+      const { outcome } = await alice.request('heal', { timeoutMs: 4000 });
+      assert.ok(outcome.kind === 'refused' && outcome.status === 500 && outcome.retryAfterMs === 5000);
+    });
+
+    it('sends one UPDATE at a time, and OPTIONS besides', async () => {
+      await join();
+      focus.script = answering({ UPDATE: undefined });
+      const heal = (requestId: string, method: 'UPDATE' | 're-INVITE' | 'OPTIONS'): void =>
+        alice.perform({ effect: 'request', requestId, dialog: 1, purpose: 'heal', method, timeoutMs: 2000 });
+      const outcome = (id: string) => alice.next('outcome', ({ requestId }) => requestId === id);
+      heal('first', 'UPDATE');
+      const first = await focus.next('UPDATE');
+      heal('second', 're-INVITE');
+      heal('other', 'OPTIONS');
+      assert.equal((await outcome('other')).outcome.kind, 'ok');
+      assert.equal(focus.all('INVITE').length, 0);
+      focus.answer(first, '200 OK');
+      assert.equal((await outcome('second')).outcome.kind, 'ok');
+      // One that nobody answers makes way when its time is up.
+      heal('silent', 'UPDATE');
+      await focus.next('UPDATE', 2);
+      clock.advance(1000);
+      heal('after it', 're-INVITE');
+      clock.advance(1000);
+      assert.equal((await outcome('silent')).outcome.kind, 'unreachable');
+      assert.equal((await outcome('after it')).outcome.kind, 'ok');
+    });
+
+    it('lets no more than eight wait for the first, and tells the others at once (MSG-6)', async () => {
+      await join();
+      focus.script = answering({ UPDATE: undefined });
+      for (let count = 1; count <= 11; count += 1) {
+        alice.perform({ effect: 'request', requestId: `${count}`, dialog: 1, purpose: 'heal', timeoutMs: 2000 });
+      }
+      for (const id of ['10', '11']) {
+        const { outcome } = await alice.next('outcome', ({ requestId }) => requestId === id);
+        assert.ok(outcome.kind === 'refused' && outcome.status === 491);
+      }
+      assert.equal(alice.count('outcome'), 2);
+      await focus.next('UPDATE');
+      clock.advance(2000);
+      await alice.next('outcome', ({ requestId }) => requestId === '9');
+      assert.equal(alice.count('outcome'), 11);
+    });
+  });
 });

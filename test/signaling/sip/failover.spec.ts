@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { failureOf } from '../../../nodes/recovery/errors';
+import type { DnsRecord, TransportName } from '../../../nodes/signaling/sip/flow/targets';
 import type { SipOptions } from '../../../nodes/signaling/sip/sip-port';
-import type { DnsRecord, TransportName } from '../../../nodes/signaling/sip/targets';
 import { CertificateAuthority } from '../../support/certificates';
 import { DnsStub } from '../../support/dns-stub';
 import { Endpoint, hurried, until } from './harness';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../../nodes/signaling/port';
-import type { FlowError } from '../../../nodes/signaling/sip/flow';
-import { flowsTo, type NextHopOptions } from '../../../nodes/signaling/sip/next-hop';
-import { reconnectionDelay } from '../../../nodes/signaling/sip/reconnecting-flow';
-import type { TransportName } from '../../../nodes/signaling/sip/targets';
+import type { FlowError } from '../../../nodes/signaling/sip/flow/flow';
+import { flowsTo, type NextHopOptions } from '../../../nodes/signaling/sip/flow/next-hop';
+import { reconnectionDelay } from '../../../nodes/signaling/sip/flow/reconnecting-flow';
+import type { TransportName } from '../../../nodes/signaling/sip/flow/targets';
 import { CertificateAuthority } from '../../support/certificates';
 import { freePort } from '../../support/peers';
 import { hurried, systemClock, until } from './harness';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Framer } from '../../../nodes/signaling/sip/framing';
+import { Framer } from '../../../nodes/signaling/sip/flow/framing';
 
 const message = (body: string, header = `Content-Length: ${Buffer.byteLength(body)}`): string =>
   `INFO sip:a@b SIP/2.0\r\nCall-ID: 1\r\n${header}\r\n\r\n${body}`;

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SignalingEffect, SignalingEvent } from '../../../nodes/recovery/signaling';
 import type { Clock } from '../../../nodes/signaling/port';
-import { flowsTo } from '../../../nodes/signaling/sip/next-hop';
+import { flowsTo } from '../../../nodes/signaling/sip/flow/next-hop';
 import { type SipOptions, SipPort } from '../../../nodes/signaling/sip/sip-port';
+import { type Captured, recorded } from '../../support/capture';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -51,11 +52,14 @@ export class Endpoint {
     clock: Clock = systemClock,
     /** Sockets live in real time, whatever the clock of the dialogs says; or as much faster as a test says. */
     flowClock: Clock = systemClock,
+    /** Where what goes over the wire is noted. */
+    captured: Captured[] = [],
   ) {
     const uri = 'sip:alice@example.com';
     const there = host ? { host: '127.0.0.1', port: host.port } : {};
     const complete = { uri, ...there, transport: 'tcp', ...options } as const;
-    this.port = new SipPort(complete, clock, (_, listener) => flowsTo(complete)(flowClock, listener));
+    const makeFlow = recorded(flowsTo(complete), captured);
+    this.port = new SipPort(complete, clock, (_, listener) => makeFlow(flowClock, listener));
     this.port.attach(conference, (event) => this.events.push(event));
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LifeSigns } from '../../../nodes/signaling/sip/life-signs';
+import { LifeSigns } from '../../../nodes/signaling/sip/flow/life-signs';
 import { VirtualClock } from '../../support/virtual-clock';
 
 const patience = { silenceMs: 6000, answerMs: 5000 };

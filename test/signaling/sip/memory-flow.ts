@@ -1,7 +1,7 @@
 /** The real client stack joined to the real server without sockets, in virtual time. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, SignalingPort } from '../../../nodes/signaling/port';
-import { type Flow, type FlowAddress, FlowError, type FlowListener } from '../../../nodes/signaling/sip/flow';
+import { type Flow, type FlowAddress, FlowError, type FlowListener } from '../../../nodes/signaling/sip/flow/flow';
 import type { Link } from '../../../nodes/signaling/sip/server/link';
 import type { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Outcome } from '../../../nodes/recovery/signaling';
-import { asksForNewRoute, outcomeOf, outcomeOfResponse } from '../../../nodes/signaling/sip/outcome';
+import {
+  asksForNewRoute,
+  type Meaning,
+  meaningOf,
+  outcomeOf,
+  outcomeOfResponse,
+} from '../../../nodes/signaling/sip/outcome';
 
 const response = (status: number, headers: { [name: string]: string } = {}): Extract<Outcome, { kind: 'refused' }> => {
   const outcome = outcomeOfResponse({ status, reason: 'Reason', headers, body: '' });
@@ -21,6 +27,36 @@ describe('outcomes of SIP responses', () => {
     const answer = { kind: 'unreachable', cause: 'timeout', written: true, message: 'm' } as const;
     assert.deepEqual(outcomeOf(answer), answer);
   });
+
+  it('takes what was not sent, since too much of it waits, for a collision with ourselves', () => {
+    const outcome = outcomeOf({ kind: 'crowded' });
+    assert.ok(outcome.kind === 'refused' && outcome.status === 491);
+  });
+
+  // biome-ignore format: a table is read in columns
+  const rows: [number[], string, Meaning['ends'], Meaning['needs']][] = [
+    [[401, 407],                               'UPDATE',    'request', 'credentials'],
+    [[430],                                    'INFO',      'request', 'route'],
+    [[481],                                    'UPDATE',    'usage',   undefined],
+    [[404, 410, 416, 482, 484, 485, 502, 604], 'UPDATE',    'dialog',  undefined],
+    [[480, 489],                               'UPDATE',    'usage',   undefined],
+    [[405, 501],                               'INVITE',    'usage',   'method'],
+    [[405, 501],                               'SUBSCRIBE', 'usage',   'method'],
+    [[405, 501],                               'UPDATE',    'request', 'method'],
+    [[405, 501],                               'INFO',      'request', 'method'],
+    [[408, 503, 504],                          'UPDATE',    'request', undefined],
+    [[491, 500],                               'UPDATE',    'request', 'patience'],
+    [[422],                                    'UPDATE',    'request', 'interval'],
+    [[302, 400, 403, 486, 488, 580, 600, 603], 'UPDATE',    'request', undefined],
+  ];
+  for (const [statuses, method, ends, needs] of rows) {
+    it(`takes ${statuses.join(', ')} to ${method} for the end of the ${ends}${needs ? `, which needs ${needs}` : ''}`, () => {
+      for (const status of statuses) {
+        const meaning = meaningOf(status, method);
+        assert.deepEqual([status, meaning.ends, meaning.needs], [status, ends, needs]);
+      }
+    });
+  }
 
   it('reads recovery actions in any case and drops unknown ones (HOP-23)', () => {
     const headers = { 'P-Dialog-Recovery-Action': 'dialog-route-SET-update , X-Unknown,wait-for-session-update' };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Retransmissions } from '../../../nodes/signaling/sip/retransmission';
+import { Retransmissions } from '../../../nodes/signaling/sip/flow/retransmission';
 import { VirtualClock } from '../../support/virtual-clock';
 
 const message = (start: string, cseq: string, { branch = 'z9hG4bK1', callId = 'call-1' } = {}): string =>

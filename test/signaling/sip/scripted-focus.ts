@@ -1,7 +1,7 @@
 /** A Focus made of a script, for what Kamailio and SIPp do not do: it sends requests, and it misbehaves. One client. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Framer } from '../../../nodes/signaling/sip/framing';
+import { Framer } from '../../../nodes/signaling/sip/flow/framing';
 import { leewayMs } from './harness';
 
 /** A message, cut up no further than a test needs. */

@@ -135,18 +135,6 @@ describe('SIP over TCP, with a scripted Focus', function () {
     assert.equal(alice.count('subscription-lost'), 0);
   });
 
-  it('tells a lost subscription, and subscribes anew when asked for a roster', async () => {
-    await join();
-    notify('', ['Subscription-State: terminated;reason=deactivated']);
-    assert.equal((await alice.next('subscription-lost')).reason, 'deactivated');
-    alice.perform({ effect: 'refresh-roster', dialog: 1 });
-    const second = await focus.next('SUBSCRIBE', 2);
-    assert.notEqual(second.headers['call-id'], subscribe.headers['call-id']);
-    subscribe = second;
-    notify(document(0));
-    assert.equal((await alice.next('document')).document.version, 0);
-  });
-
   it('takes a subscription that ends for want of a resource for the end of the conference', async () => {
     await join();
     notify('', ['Subscription-State: terminated;reason=noresource']);
@@ -282,6 +270,16 @@ describe('SIP over TCP, with a scripted Focus', function () {
     focus.script = () => ({ status: '202 Accepted' });
     const late = await alice.request('operation', { operation: 'lock', timeoutMs: 100 });
     assert.ok(late.outcome.kind === 'unreachable' && late.outcome.cause === 'timeout' && late.outcome.written);
+  });
+
+  it('waits for no result of a command once the dialog has ended', async () => {
+    await join();
+    focus.script = (request) => {
+      if (request.what === 'INFO') setTimeout(() => alice.perform({ effect: 'leave', dialog: 1, silently: true }), 30);
+      return { status: '202 Accepted' };
+    };
+    const { outcome } = await alice.request('operation', { operation: 'lock', timeoutMs: 600_000 });
+    assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'transport' && outcome.written);
   });
 
   it('cancels a join that takes too long, and hangs up when it is accepted all the same', async () => {

@@ -5,8 +5,8 @@ import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { Framer } from '../../../nodes/signaling/sip/framing';
-import type { TransportName } from '../../../nodes/signaling/sip/targets';
+import { Framer } from '../../../nodes/signaling/sip/flow/framing';
+import type { TransportName } from '../../../nodes/signaling/sip/flow/targets';
 import type { Certified } from '../../support/certificates';
 
 /** What differs from one server to the other. */

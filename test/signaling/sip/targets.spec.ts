@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { Avoidance } from '../../../nodes/signaling/sip/avoidance';
-import { askDns, findTargets } from '../../../nodes/signaling/sip/resolver';
+import { Avoidance } from '../../../nodes/signaling/sip/flow/avoidance';
+import { askDns, findTargets } from '../../../nodes/signaling/sip/flow/resolver';
 import {
   type Answers,
   type DnsRecord,
@@ -8,7 +8,7 @@ import {
   locate,
   type Server,
   type Target,
-} from '../../../nodes/signaling/sip/targets';
+} from '../../../nodes/signaling/sip/flow/targets';
 import { DnsStub } from '../../support/dns-stub';
 import { seeded } from '../../support/seeded';
 import { VirtualClock } from '../../support/virtual-clock';

@@ -168,4 +168,14 @@ describe('inspection of messages', () => {
     assert.equal(isBearable(head), false);
     assert.equal(isBearable('x'), false);
   });
+
+  it('drops a first line too long, and a first Via; further ones are not parsed', () => {
+    const parameters = ';a=b'.repeat(600);
+    assert.equal(isBearable(head.replace('sip:a@b', `sip:a@b${parameters}`).concat('\r\n')), false);
+    assert.equal(
+      isBearable(head.replace('Via: SIP/2.0/TCP h', `Via: SIP/2.0/TCP h${parameters}`).concat('\r\n')),
+      false,
+    );
+    assert.equal(isBearable(`${head}v: SIP/2.0/TCP h${parameters}\r\n\r\n`), true);
+  });
 });

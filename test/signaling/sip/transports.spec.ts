@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { TransportName } from '../../../nodes/signaling/sip/targets';
+import type { TransportName } from '../../../nodes/signaling/sip/flow/targets';
 import { CertificateAuthority } from '../../support/certificates';
 import { KamailioEdge, KamailioFocus, peersTimeoutMs, SippFocus, skipWithoutPeers } from '../../support/peers';
 import { Endpoint, hurried, systemClock } from './harness';

@@ -1,5 +1,5 @@
 /** How the conferences of a pool, and their MCUs, are addressed over SIP. */
-import type { FlowAddress } from '../flow';
+import type { FlowAddress } from '../flow/flow';
 import type { URI } from '../library';
 
 /** What a URI stands for. */

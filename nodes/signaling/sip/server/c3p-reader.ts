@@ -1,6 +1,6 @@
 /** C3P as a Focus sees it: reads the requests that `c3p.ts` writes, and writes the responses that it reads. */
 import type { JsonObject } from '../../../recovery/messages';
-import { escapeXml, parseXml, type XmlElement } from '../xml';
+import { attribute, escapeXml, parseXml, type XmlElement } from '../xml';
 import { mcuIn } from './addresses';
 
 /** A command of a participant. */
@@ -18,10 +18,10 @@ export function readC3pRequest(text: string): C3pCommand | undefined {
   const [command] = root.children;
   if (!command) return undefined;
   const read = Object.hasOwn(commands, command.name) ? commands[command.name] : undefined;
-  const mcu = mcuIn(command.attributes.get('mcuUri') ?? '');
+  const mcu = mcuIn(attribute(command, 'mcuUri') ?? '');
   const [operation, given] = read?.(command, mcu) ?? [];
   if (operation === undefined || given === undefined) return undefined;
-  return { requestId: root.attributes.get('requestId') ?? '', operation, arguments: given, mcu };
+  return { requestId: attribute(root, 'requestId') ?? '', operation, arguments: given, mcu };
 }
 
 /** Writes a response (MS-CONFPRO, 2.2.3). */
@@ -48,16 +48,16 @@ const commands: { [name: string]: Read } = {
     {
       participants: command.children
         .filter(({ name }) => name === 'userKeys')
-        .map(({ attributes }) => attributes.get('userEntity') ?? ''),
+        .map((each) => attribute(each, 'userEntity') ?? ''),
     },
   ],
   modifyEndpointMedia: (command) => [
     textOf(command, 'media', 'status') === 'recvonly' ? 'mute' : 'unmute',
-    { participant: find(command, 'mediaKeys')?.attributes.get('userEntity') ?? '' },
+    { participant: attribute(find(command, 'mediaKeys'), 'userEntity') ?? '' },
   ],
   addUser: (command, mcu) => [
     mcu === undefined ? 'invite' : 'dial-out',
-    { participant: find(command, 'user')?.attributes.get('entity') ?? '' },
+    { participant: attribute(find(command, 'user'), 'entity') ?? '' },
   ],
   modifyConference: (command) => {
     const settings = ['conference-info', 'conference-description'];
@@ -69,7 +69,7 @@ const commands: { [name: string]: Read } = {
 };
 
 function userIn(command: XmlElement): string {
-  return find(command, 'userKeys')?.attributes.get('userEntity') ?? '';
+  return attribute(find(command, 'userKeys'), 'userEntity') ?? '';
 }
 
 function textOf(element: XmlElement, ...path: string[]): string | undefined {

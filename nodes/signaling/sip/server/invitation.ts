@@ -1,7 +1,7 @@
 /** An INVITE dialog that a client has made, with the Focus or with an MCU. */
 import type { Outcome } from '../../../recovery/signaling';
 import { Dialog } from '../dialog';
-import { inactiveAnswer } from '../session-description';
+import { SessionDescription } from '../session-description';
 import type { Link } from './link';
 import { answerAs, requestTimeoutMs, type ServerHost, type ServerRequest, type ServerUsage } from './usage';
 
@@ -18,6 +18,7 @@ export class Invitation implements ServerUsage {
   readonly dialog: Dialog;
   link: Link;
   private readonly localUri: string;
+  private readonly description = new SessionDescription();
   private state: 'ringing' | 'accepted' | 'over' = 'ringing';
   private cancelTimer: () => void = () => {};
 
@@ -99,7 +100,7 @@ export class Invitation implements ServerUsage {
     request.answer(200, {
       headers: [`Contact: <${this.contact}>;isfocus`],
       toTag: this.dialog.localTag,
-      body: offers ? inactiveAnswer(this.host.addresses.host, body) : undefined,
+      body: offers ? this.description.answer(this.host.addresses.host, body) : undefined,
     });
   }
 }

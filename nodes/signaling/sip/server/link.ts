@@ -2,9 +2,9 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../port';
-import type { FlowAddress } from '../flow';
-import { Framer } from '../framing';
-import { Retransmissions } from '../retransmission';
+import type { FlowAddress } from '../flow/flow';
+import { Framer } from '../flow/framing';
+import { Retransmissions } from '../flow/retransmission';
 
 /** Clients with a connection, and UDP addresses that are remembered; of these the oldest is forgotten first. */
 const mostLinks = 1000;

@@ -1,7 +1,7 @@
 /** SIP over UDP (RFC 3261, 18): one message is one datagram, and what is lost is sent again. */
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 import type { Connection, ConnectionFailure, ConnectionListener } from './connection';
 import { closedByOtherEnd, failureOf } from './connection';
 import { Retransmissions } from './retransmission';

@@ -1,5 +1,5 @@
 /** Whether the far end is still there (RFC 5626, 4.4.1). */
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 
 /** When to ask, and how long to wait. */
 export interface Patience {

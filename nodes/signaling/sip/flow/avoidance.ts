@@ -1,5 +1,5 @@
 /** Targets that have failed a short time ago, and are left alone for a while (RFC 3263, 4.3; RFC 3261, 21.5.4). */
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 import type { Target } from './targets';
 
 /** For how long, where the target itself does not say, in ms. */

@@ -1,6 +1,6 @@
 /** Where everything goes that is sent: the server that was configured, or the proxy before it. */
 import { isIP } from 'node:net';
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 import type { Flow, FlowListener } from './flow';
 import { ReconnectingFlow } from './reconnecting-flow';
 import { askDns, findTargets } from './resolver';

@@ -1,5 +1,5 @@
 /** The flow of an endpoint: one connection at a time, to one of the targets of its server, for as long as it is wanted. */
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 import { Avoidance } from './avoidance';
 import { type Connection, type ConnectionFailure, type ConnectionSettings, connect } from './connection';
 import { type Flow, type FlowAddress, FlowError, type FlowListener } from './flow';

@@ -1,5 +1,5 @@
 /** One connection to one target. The transports differ here; that connections come and go is the flow's (`reconnecting-flow.ts`). */
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 import { connectDatagrams } from './datagram-connection';
 import type { FlowAddress } from './flow';
 import { connectStream } from './stream-connection';

@@ -2,7 +2,7 @@
  * What UDP needs of transactions and the library does not do: requests are sent again until they are answered, and answers
  * to repeated requests as well (RFC 3261, 17). It sees texts, and knows a transaction by what its messages say.
  */
-import type { Clock } from '../port';
+import type { Clock } from '../../port';
 
 /** Estimated round trip (RFC 3261, 17.1.1.1), in ms. */
 const t1 = 500;
