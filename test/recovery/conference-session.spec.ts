@@ -1024,6 +1024,16 @@ describe('conference session', () => {
       assert.match(change.incident, /^daily@pool\.example\/hop\//);
     });
 
+    it('HOP-20 who never had a roster asks for one when the route is healed, and does not go on asking', () => {
+      const session = connecting();
+      session.give(joined(1, null));
+      session.give(routeLost());
+      assert.deepEqual(effectsOf(session.give(routeHealthy).effects, 'refresh-roster'), [
+        { effect: 'refresh-roster', dialog: 1 },
+      ]);
+      assert.deepEqual(effectsOf(session.pass(600_000).effects, 'refresh-roster'), []);
+    });
+
     it('FE-9 a join while Reconnecting is refused as retryable, under its own name', () => {
       const [failed] = only(recovering().give({ ...join, operationId: 'join-2' }).messages, 'operation-failed');
       assert.deepEqual([failed.operation, failed.error.code], ['join', 'RetryableOperation']);
