@@ -4,7 +4,8 @@
  * exist. With `--sabotage`: see `sabotage.ts`.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { sabotage } from './sabotage';
 import { awaited, decisions, idsIn, statements } from './statements';
@@ -47,9 +48,16 @@ function list(tests: ReadonlyMap<string, Proof[]>): void {
 
 /** Tests by the ids in their full titles. A dry run declares all tests and runs none; what is skipped proves nothing. */
 function testsByStatement(): ReadonlyMap<string, Proof[]> {
-  const report = JSON.parse(
-    node('node_modules/mocha/bin/mocha.js', '--dry-run', '--reporter=json', 'test/**/*.spec.ts'),
-  ) as { tests: { file: string; fullTitle: string }[]; pending: { fullTitle: string }[] };
+  // Into a file: what else is printed is for people.
+  const folder = mkdtempSync(join(tmpdir(), 'conference-recovery-'));
+  const list = join(folder, 'tests.json');
+  const reporting = ['--reporter=json', `--reporter-option=output=${list}`];
+  node('node_modules/mocha/bin/mocha.js', '--dry-run', ...reporting, 'test/**/*.spec.ts');
+  const report = JSON.parse(readFileSync(list, 'utf8')) as {
+    tests: { file: string; fullTitle: string }[];
+    pending: { fullTitle: string }[];
+  };
+  rmSync(folder, { recursive: true });
   const skipped = new Set(report.pending.map(({ fullTitle }) => fullTitle));
   const found = new Map<string, Proof[]>();
   for (const { file, fullTitle: title } of report.tests) {

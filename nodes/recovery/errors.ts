@@ -65,41 +65,47 @@ interface FailureRule {
   mayHaveTakenEffect: boolean;
 }
 
-function rule(name: ErrorName, id: number, advice: 'retry' | 'do-not-retry', effect: 'none' | 'perhaps'): FailureRule {
-  return { name, id, retryable: advice === 'retry', mayHaveTakenEffect: effect === 'perhaps' };
+function rule(name: ErrorName, id: number, retryable: boolean, mayHaveTakenEffect: boolean): FailureRule {
+  return { name, id, retryable, mayHaveTakenEffect };
 }
+
+// Advice and effect, as the table says them.
+const retry = true;
+const doNotRetry = false;
+const perhaps = true;
+const none = false;
 
 /** From every failure to its error and the advice that goes with it. A failure without a row does not compile. */
 // biome-ignore format: a table is read in columns
 export const failures: { readonly [failure in Failure]: FailureRule } = {
   // refused here, nothing was sent
-  'argument':                         rule('ArgumentException',                 61_001, 'do-not-retry', 'none'),
-  'invalid-operation':                rule('InvalidOperationException',         61_002, 'do-not-retry', 'none'),
-  'NotSupported':                     rule('InvalidOperationException',         61_003, 'do-not-retry', 'none'),
-  'StaleOwner':                       rule('InvalidOperationException',         61_004, 'do-not-retry', 'none'),
-  'LimitReached':                     rule('InvalidOperationException',         62_001, 'retry',        'none'),
-  'None':                             rule('RealTimeInvalidOperationException', 61_010, 'do-not-retry', 'none'),
-  'RetryableOperation':               rule('RealTimeInvalidOperationException', 61_011, 'retry',        'none'),
-  'NotInitialized':                   rule('RealTimeInvalidOperationException', 61_012, 'do-not-retry', 'none'),
+  'argument':                         rule('ArgumentException',                 61_001, doNotRetry, none),
+  'invalid-operation':                rule('InvalidOperationException',         61_002, doNotRetry, none),
+  'NotSupported':                     rule('InvalidOperationException',         61_003, doNotRetry, none),
+  'StaleOwner':                       rule('InvalidOperationException',         61_004, doNotRetry, none),
+  'LimitReached':                     rule('InvalidOperationException',         62_001, retry,      none),
+  'None':                             rule('RealTimeInvalidOperationException', 61_010, doNotRetry, none),
+  'RetryableOperation':               rule('RealTimeInvalidOperationException', 61_011, retry,      none),
+  'NotInitialized':                   rule('RealTimeInvalidOperationException', 61_012, doNotRetry, none),
   // begun, and not finished
-  'Unknown':                          rule('OperationFailureException',         62_020, 'do-not-retry', 'perhaps'),
-  'EndpointTerminated':               rule('OperationFailureException',         61_021, 'do-not-retry', 'perhaps'),
-  'SessionTerminated':                rule('OperationFailureException',         61_022, 'do-not-retry', 'perhaps'),
-  'Aborted':                          rule('OperationFailureException',         61_023, 'do-not-retry', 'perhaps'),
-  'ConnectionThrottling':             rule('OperationFailureException',         62_024, 'retry',        'none'),
-  'InvalidSessionState':              rule('OperationFailureException',         61_025, 'do-not-retry', 'none'),
-  'SessionTerminatedAfter200Response': rule('OperationFailureException',        61_026, 'do-not-retry', 'perhaps'),
-  'SessionRetrying':                  rule('OperationFailureException',         61_027, 'retry',        'perhaps'),
-  'MediaFailure':                     rule('OperationFailureException',         62_028, 'retry',        'perhaps'),
+  'Unknown':                          rule('OperationFailureException',         62_020, doNotRetry, perhaps),
+  'EndpointTerminated':               rule('OperationFailureException',         61_021, doNotRetry, perhaps),
+  'SessionTerminated':                rule('OperationFailureException',         61_022, doNotRetry, perhaps),
+  'Aborted':                          rule('OperationFailureException',         61_023, doNotRetry, perhaps),
+  'ConnectionThrottling':             rule('OperationFailureException',         62_024, retry,      none),
+  'InvalidSessionState':              rule('OperationFailureException',         61_025, doNotRetry, none),
+  'SessionTerminatedAfter200Response': rule('OperationFailureException',        61_026, doNotRetry, perhaps),
+  'SessionRetrying':                  rule('OperationFailureException',         61_027, retry,      perhaps),
+  'MediaFailure':                     rule('OperationFailureException',         62_028, retry,      perhaps),
   // sent, and not answered by anything that makes sense
-  'timeout':                          rule('OperationTimeoutException',         62_030, 'retry',        'perhaps'),
-  'transport':                        rule('ConnectionFailureException',        62_031, 'retry',        'perhaps'),
-  'tls':                              rule('TlsFailureException',               62_032, 'do-not-retry', 'none'),
-  'malformed':                        rule('MessageParsingException',           62_033, 'do-not-retry', 'perhaps'),
+  'timeout':                          rule('OperationTimeoutException',         62_030, retry,      perhaps),
+  'transport':                        rule('ConnectionFailureException',        62_031, retry,      perhaps),
+  'tls':                              rule('TlsFailureException',               62_032, doNotRetry, none),
+  'malformed':                        rule('MessageParsingException',           62_033, doNotRetry, perhaps),
   // answered, and refused; a status or Retry-After may know better whether it is worth another try
-  'conference-failure':               rule('ConferenceFailureException',        61_040, 'do-not-retry', 'none'),
-  'unauthenticated':                  rule('AuthenticationException',           61_041, 'do-not-retry', 'none'),
-  'refused':                          rule('FailureResponseException',          61_042, 'do-not-retry', 'none'),
+  'conference-failure':               rule('ConferenceFailureException',        61_040, doNotRetry, none),
+  'unauthenticated':                  rule('AuthenticationException',           61_041, doNotRetry, none),
+  'refused':                          rule('FailureResponseException',          61_042, doNotRetry, none),
 };
 
 type Detail = Partial<Omit<RecoveryError, 'name' | 'bases' | 'message'>>;

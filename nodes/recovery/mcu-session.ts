@@ -521,7 +521,7 @@ function loseCall(draft: Draft): void {
 // ---------------------------------------------------------------------------------------------------------------- the call
 
 function over(state: CallState): boolean {
-  return state === 'None' || state === 'Terminated';
+  return state === 'Terminated';
 }
 
 function performOnCall(draft: Draft, input: InputOf<'operation'>): void {

@@ -272,6 +272,22 @@ describe('wrong settings', () => {
     assert.deepEqual(flow.states(), ['Idle → Connecting, JoinRequested', 'Connecting → Idle, JoinFailed']);
   });
 
+  it('an endpoint from before there was a choice of transports means TCP and port 5060', async () => {
+    flow = await Flow.load([
+      tab,
+      packNode('conference-endpoint', 'endpoint', {
+        system: 'sip',
+        host: '127.1.2.3',
+        uri: 'sip:a@127.0.0.1',
+        port: undefined,
+        transport: undefined,
+      }),
+      packNode('conference-session', 'session'),
+    ]);
+    const error = await flow.askAndWait('session', 'join');
+    assert.match(error?.cause?.message ?? '', /127\.1\.2\.3:5060 \(TCP\): connection refused/);
+  });
+
   const askingForAlice: Script = ({ headers }) => {
     const known = headers.authorization?.includes('username="alice"');
     return known

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import type { ConferenceSessionInput } from '../../nodes/recovery/conference-session';
 import type { ConferenceDocument } from '../../nodes/recovery/signaling';
+import type { Message } from '../../nodes/recovery/step';
 import { effectsOf, only } from '../support/driver';
 import {
+  admitted,
   connected,
+  connecting,
   failedOver,
   focusFailed,
   full,
@@ -949,6 +952,92 @@ describe('conference session', () => {
         const { messages } = session.give(operation('lock-1'));
         assert.equal(only(messages, 'operation-failed')[0].error.name, 'InvalidOperationException');
       }
+    });
+  });
+
+  describe('what its facts say', () => {
+    const changes = (messages: readonly Message[]) => only(messages, 'state-changed');
+    const failure = (messages: readonly Message[]) => only(messages, 'operation-failed')[0].error;
+
+    it('ST-3 HOP-7 a completed join tells how many are there, also when the route had to be healed meanwhile', () => {
+      const result = (messages: readonly Message[]) => only(messages, 'operation-completed')[0].result;
+      assert.deepEqual(result(connecting().give(joined(1)).messages), { total: 2 });
+      const session = lobbied();
+      session.give(routeLost());
+      session.give(admitted(1));
+      assert.deepEqual(result(session.give(routeHealthy).messages), { total: 2 });
+    });
+
+    it('ST-4 a join that failed is an error, and may be tried again: joining twice is joining once', () => {
+      const unanswered = connecting().give({ event: 'join-failed', dialog: 1, outcome: silence }).messages;
+      assert.deepEqual([changes(unanswered)[0].severity, failure(unanswered).safeToReplay], ['error', true]);
+      assert.equal(failure(connecting().pass(32_000).messages).safeToReplay, true);
+      assert.equal(failure(connecting().give(terminate).messages).safeToReplay, true);
+      assert.equal(failure(lobbied().pass(15 * 60_000).messages).safeToReplay, true);
+      assert.equal(changes(connecting().give(joined(1)).messages)[0].severity, 'info');
+    });
+
+    it('ST-7 a conference that ends, or does not want us, before the join was answered fails it with that reason', () => {
+      for (const [cause, reason] of [
+        ['ejected', 'LobbyDenied'],
+        ['conference-ended', 'ConferenceEnded'],
+      ] as const) {
+        const session = connecting();
+        const error = failure(session.give({ event: 'ended', dialog: 1, cause }).messages);
+        assert.deepEqual([error.name, error.failureReason], ['ConferenceFailureException', reason]);
+        assert.equal(stateOf(session), 'Idle');
+      }
+    });
+
+    it('GU-9 the end for having given up carries why, any other end does not', () => {
+      const because = { reason: 'GaveUp', criterion: 'attempts', explanation: 'Gave up after 3 attempts.' } as const;
+      const [gaveUp] = changes(recovering().give({ ...terminate, ...because }).messages);
+      assert.deepEqual(
+        [gaveUp.reason, gaveUp.criterion, gaveUp.explanation, gaveUp.severity],
+        ['GaveUp', 'attempts', 'Gave up after 3 attempts.', 'critical'],
+      );
+      const [asked] = changes(recovering().give(terminate).messages);
+      assert.deepEqual([asked.reason, asked.severity], ['TerminateRequested', 'info']);
+      assert.ok(!('criterion' in asked) && !('explanation' in asked));
+    });
+
+    it('FE-11 DET-8 the success of a re-join is told as an answer', () => {
+      const session = rejoining();
+      const [signal] = only(session.give(joined(2)).messages, 'signal');
+      assert.deepEqual(
+        [signal.signal, signal.purpose, signal.method, signal.status],
+        ['response', 'rejoin', 'INVITE', 200],
+      );
+    });
+
+    it('FE-12 a re-join that failed tells the server so, and whoever waits may try again', () => {
+      const session = lobbied();
+      session.give(focusFailed());
+      session.give(failedOver());
+      const error = failure(session.give({ event: 'join-failed', dialog: 2, outcome: silence }).messages);
+      assert.deepEqual([error.code, error.safeToReplay], ['OperationTimeout', true]);
+    });
+
+    it('HOP-2 an outage of the route that nobody named is named after the hop', () => {
+      const session = connected();
+      const [change] = changes(session.give({ ...routeLost(), incident: null }).messages);
+      assert.match(change.incident, /^daily@pool\.example\/hop\//);
+    });
+
+    it('HOP-20 who never had a roster asks for one when the route is healed, and does not go on asking', () => {
+      const session = connecting();
+      session.give(joined(1, null));
+      session.give(routeLost());
+      assert.deepEqual(effectsOf(session.give(routeHealthy).effects, 'refresh-roster'), [
+        { effect: 'refresh-roster', dialog: 1 },
+      ]);
+      assert.deepEqual(effectsOf(session.pass(600_000).effects, 'refresh-roster'), []);
+    });
+
+    it('FE-9 a join while Reconnecting is refused as retryable, under its own name', () => {
+      const [failed] = only(recovering().give({ ...join, operationId: 'join-2' }).messages, 'operation-failed');
+      assert.deepEqual([failed.operation, failed.error.code], ['join', 'RetryableOperation']);
+      assert.match(failed.error.message, /^join /);
     });
   });
 

@@ -48,9 +48,26 @@ describe('conference documents', () => {
         dialog: 1,
         document: { state, version: 2, users: crowd },
       });
-      assert.equal(only(messages, 'operation-failed')[0].error.code, 'LimitReached');
+      const [failed] = only(messages, 'operation-failed');
+      assert.deepEqual([failed.operation, failed.error.code], ['roster', 'LimitReached']);
       assert.equal(session.state.roster.total, 2);
     }
+  });
+
+  it('MSG-6 one that cannot be read is one typed error, and changes nothing', () => {
+    const session = connected();
+    const before = session.state.roster;
+    const { messages } = session.give({ event: 'unreadable', dialog: 1, message: 'no XML' });
+    const [{ operation, error }] = only(messages, 'operation-failed');
+    assert.deepEqual([operation, error.code, error.safeToReplay], ['notification', 'MessageParsing', true]);
+    assert.match(error.message, /^The subscription /);
+    assert.deepEqual(session.state.roster, before);
+  });
+
+  it('MCU-2 a report on one MCU leaves what is known of the others', () => {
+    const session = connected();
+    session.give({ event: 'mcu-report', dialog: 1, mcu: 'chat', report: 'inactive' });
+    assert.deepEqual(session.state.mcus, { 'audio-video': 'active', chat: 'inactive' });
   });
 
   it('MSG-8 a document that is not newer changes nothing', () => {
@@ -80,6 +97,21 @@ describe('conference documents', () => {
     assert.equal(again({ roles: ['attendee', 'presenter'] }), 1);
     assert.equal(again({ endpoints: [{ entity: 'ada-1', status: 'on-hold', media: [], state: 'partial' }] }), 1);
     assert.equal(again({ endpoints: [{ entity: 'ada-2', media: [], state: 'partial' }] }), 1);
+  });
+
+  it('MCU-16 media of any name by which servers call it belong to their MCU', () => {
+    const present = (mcu: string, type: string) =>
+      Object.keys(
+        participantsOf(
+          { ada: { entity: 'ada', roles: [], endpoints: [{ entity: '1', media: [{ id: '1', type }] }] } },
+          mcu,
+        ),
+      );
+    for (const type of ['audio', 'video', 'audio-video']) assert.deepEqual(present('audio-video', type), ['ada'], type);
+    for (const type of ['text', 'message', 'chat']) {
+      assert.deepEqual(present('chat', type), ['ada'], type);
+      assert.deepEqual(present('audio-video', type), [], type);
+    }
   });
 
   it('MCU-16 an MCU that nobody has described mixes the media of its own name', () => {

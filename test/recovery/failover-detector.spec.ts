@@ -145,6 +145,29 @@ describe('failover detector: verdicts', () => {
     assert.equal('recoveryAction' in verdict, false);
   });
 
+  it('DET-8 evidence says no more than its signal did', () => {
+    const detector = listening();
+    const [verdict] = only(detector.signal('transport-lost'), 'failover-detected');
+    const at = new Date(detector.now).toISOString();
+    assert.deepEqual(verdict.evidence, [{ signal: 'transport-lost', at, seq: 2, rule: verdict.rule }]);
+  });
+
+  it('DET-3 what people have to know of is a warning: a failure that no silent repair can mend, and neither doubt nor relief', () => {
+    const severities = (...steps: Message[][]) =>
+      only(steps.flat(), 'failover-detected').map(({ severity }) => severity);
+    const doubts = (level: 'focus' | 'hop'): DetectorRule[] => [
+      { name: 'doubt', signal: 'response', status: [400], level, phase: 'suspected' },
+      { name: 'relief', signal: 'response', status: [200], level, phase: 'cleared' },
+    ];
+    assert.deepEqual(severities(listening().answer(481)), ['warning']);
+    assert.deepEqual(severities(listening().answer(430)), ['info']);
+    const doubting = listening({ rules: doubts('focus'), probing: false });
+    assert.deepEqual(severities(doubting.answer(400), doubting.answer(200)), ['info', 'info']);
+    const rolling = listening();
+    const report = (said: string) => rolling.signal('mcu-report', { mcu: 'chat', report: said });
+    assert.deepEqual(severities(report('failing-over'), report('active')), ['warning', 'info']);
+  });
+
   it('DET-1 while a verdict is open, evidence is added to it and no second one leaves', () => {
     const detector = listening();
     detector.answer(430);

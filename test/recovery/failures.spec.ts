@@ -65,6 +65,17 @@ describe('the table of failures', () => {
     ]);
   });
 
+  it('ERR-1 what is not of InvalidOperationException is a RealTimeException, but for wrong arguments', () => {
+    for (const name of new Set([...all.map((failure) => failures[failure].name), 'FailureRequestException'] as const)) {
+      if (/^RealTimeInvalid|^InvalidOperation|^Argument|^Authentication/.test(name)) continue;
+      assert.deepEqual(basesOf(name), ['RealTimeException', 'Exception'], name);
+    }
+    for (const name of ['CallOperationFailureException', 'OfferAnswerException'] as const)
+      assert.deepEqual(basesOf(name), ['RealTimeException', 'Exception'], name);
+    for (const name of ['RealTimeException', 'InvalidOperationException', 'ArgumentException'] as const)
+      assert.deepEqual(basesOf(name), ['Exception'], name);
+  });
+
   it('ERR-8 what is refused before anything was sent is an InvalidOperationException or an argument, and safe to repeat', () => {
     for (const failure of all) {
       const { name, mayHaveTakenEffect } = failures[failure];
@@ -202,5 +213,11 @@ describe('diagnostics of an answer', () => {
     });
     assert.equal(diagnosticsOf({}), undefined);
     assert.equal(diagnosticsOf({ 'ms-diagnostics': 'nonsense', Warning: 'nonsense' }), undefined);
+  });
+
+  it('ERR-9 are nothing but what the grammar allows: an id first, a Warning with one space or more between its parts', () => {
+    assert.equal(diagnosticsOf({ 'ms-diagnostics': 'about 24067;reason="x"' }), undefined);
+    assert.equal(diagnosticsOf({ Warning: 'about 304 host "x"' }), undefined);
+    assert.equal(diagnosticsOf({ Warning: '  304  host   "x"' })?.id, 304);
   });
 });

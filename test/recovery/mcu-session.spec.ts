@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import type { McuSessionInput } from '../../nodes/recovery/mcu-session';
 import type { McuReport, Participant } from '../../nodes/recovery/messages';
 import { effectsOf, only } from '../support/driver';
 import {
   bound,
   focusFailed,
+  given,
+  type Mcu,
   newMcu,
   operation,
   person,
@@ -146,6 +149,53 @@ describe('MCU session', () => {
     });
   });
 
+  describe('what it says of an outage', () => {
+    const told = (mcu: Mcu, input: McuSessionInput) =>
+      only(mcu.give(input).messages, 'state-changed').map(({ state, severity, incident, active }) => [
+        state,
+        severity,
+        incident,
+        active,
+      ]);
+
+    it('FE-3 FE-23 MCU-10 its first fact warns and names it, its last one closes it, and none after that names it', () => {
+      for (const [reported, state] of [
+        ['active', 'Active'],
+        ['inactive', 'Idle'],
+      ] as const) {
+        const mcu = bound();
+        assert.deepEqual(told(mcu, focusFailed), [['Retrying', 'warning', 'outage-2', true]]);
+        mcu.give({ input: 'recovered' });
+        const joined = { input: 'joined', dialog: 2, mcus: { 'audio-video': reported } } as const;
+        assert.deepEqual(told(mcu, joined), [[state, 'info', 'outage-2', false]]);
+        assert.deepEqual(told(mcu, { input: 'terminated' }), [['Terminated', 'info', null, false]]);
+      }
+    });
+
+    it('MCU-11 the end closes it as well', () => {
+      const mcu = given(bound(), focusFailed);
+      assert.deepEqual(told(mcu, { input: 'terminated' }), [['Terminated', 'info', 'outage-2', false]]);
+      given(mcu, { input: 'joining', seq: 0 });
+      assert.deepEqual(told(mcu, { input: 'joined', dialog: 1, mcus: null }), [['Active', 'info', null, false]]);
+    });
+
+    it('HOP-20 HOP-21 what happens while the route is healed belongs to that outage, what happens later does not', () => {
+      const mcu = withCall();
+      const incidentOf = (input: McuSessionInput) => only(mcu.give(input).messages, 'media-changed')[0].incident;
+      const media = { event: 'media', callId: 'call-1', mcu: 'audio-video', lastPacketAt: null, packets: 0 } as const;
+      mcu.give(routeLost);
+      assert.equal(incidentOf({ ...media, flowing: false }), 'outage-2');
+      mcu.give({ input: 'recovered' });
+      assert.equal(incidentOf({ ...media, flowing: true }), null);
+    });
+
+    it('MCU-5 an outage that began earlier keeps its name when the Focus fails as well', () => {
+      const mcu = given(bound(), verdict(), focusFailed, { input: 'recovered' });
+      const joined = { input: 'joined', dialog: 2, mcus: { 'audio-video': 'active' } } as const;
+      assert.deepEqual(told(mcu, joined), [['Active', 'info', 'outage-1', false]]);
+    });
+  });
+
   it('HOP-20 HOP-21 O6 keeps state and call during route recovery', () => {
     const mcu = withCall();
     assert.deepEqual(mcu.give(routeLost).messages, []);
@@ -199,6 +249,18 @@ describe('MCU session', () => {
         assert.equal(only(mcu.give(end).messages, 'operation-failed')[0].operationId, 'mute-1');
         assert.equal(mcu.deadlines.size, 0);
       }
+    });
+
+    it('Q-7 Q-8 ERR-8 they fail with the reason, and were surely not sent', () => {
+      const failed = (end: McuSessionInput) => {
+        const [{ error }] = only(
+          given(bound('inactive'), operation('call-1', 'call')).give(end).messages,
+          'operation-failed',
+        );
+        return [error.name, error.code, error.safeToReplay];
+      };
+      assert.deepEqual(failed({ input: 'terminated' }), ['OperationFailureException', 'SessionTerminated', true]);
+      assert.deepEqual(failed(report('unsupported', 2)), ['InvalidOperationException', 'NotSupported', true]);
     });
 
     it('MSG-6 has a limit', () => {
@@ -377,6 +439,41 @@ describe('MCU session', () => {
       );
     });
 
+    it('MSG-1 operations are told with how long they took, and a call without media asks for none', () => {
+      const mcu = bound();
+      const [placed] = effectsOf(mcu.give(operation('call-1', 'call')).effects, 'place-call');
+      assert.deepEqual([placed.callId, placed.media], ['call-1', []]);
+      const completed = (input: McuSessionInput) =>
+        only(mcu.give(input).messages, 'operation-completed').map(({ operation, elapsedMs }) => [operation, elapsedMs]);
+      mcu.pass(300);
+      assert.deepEqual(completed({ event: 'call-accepted', callId: 'call-1', mcu: 'audio-video' }), [['call', 300]]);
+      mcu.pass(5_000);
+      mcu.give(operation('bye-1', 'hang-up'));
+      mcu.pass(200);
+      const ended = { event: 'call-ended', callId: 'call-1', mcu: 'audio-video', reason: 'HungUp' } as const;
+      assert.deepEqual(completed(ended), [['hang-up', 200]]);
+    });
+
+    it('MCU-5 its end is a warning when the MCU failed, and else is not', () => {
+      const severityOf = (...inputs: McuSessionInput[]) =>
+        only(given(withCall(), ...inputs).messages, 'call-state-changed').map(({ severity }) => severity);
+      assert.deepEqual(severityOf(verdict()), ['info', 'info', 'warning']);
+      assert.deepEqual(severityOf({ input: 'terminated' }), ['info', 'info', 'info']);
+    });
+
+    it('ERR-8 a call that was not answered may have been placed; one that ended before it was established was not', () => {
+      const safeToReplay = (input: McuSessionInput) => {
+        const mcu = given(bound(), operation('call-1', 'call'));
+        return only(mcu.give(input).messages, 'operation-failed').map(({ error }) => [error.code, error.safeToReplay]);
+      };
+      const outcome = { kind: 'unreachable', cause: 'timeout', written: true, message: '' } as const;
+      const call = { callId: 'call-1', mcu: 'audio-video' };
+      assert.deepEqual(safeToReplay({ event: 'call-failed', ...call, outcome }), [['OperationTimeout', false]]);
+      assert.deepEqual(safeToReplay({ event: 'call-ended', ...call, reason: 'RemoteHungUp' }), [['Aborted', true]]);
+      assert.deepEqual(safeToReplay(verdict()), [['SessionRetrying', true]]);
+      assert.deepEqual(safeToReplay({ input: 'terminated' }), [['SessionTerminated', true]]);
+    });
+
     it('a second call, a text without a call, and a hang-up without one are invalid', () => {
       const [second] = only(withCall().give(operation('call-2', 'call')).messages, 'operation-failed');
       const [text] = only(bound().give(operation('send-1', 'send', { text: 'x' })).messages, 'operation-failed');
@@ -425,5 +522,12 @@ describe('MCU session', () => {
     assert.deepEqual(only(mcu.give(operation('q-2', 'roster')).messages, 'operation-completed')[0].result, {
       participants: [],
     });
+    for (const [other, state] of [
+      [newMcu(), 'Idle'],
+      [bound(), 'Active'],
+    ] as const) {
+      const [{ result }] = only(other.give(operation('q-1', 'status')).messages, 'operation-completed');
+      assert.deepEqual(result, { mcu: 'audio-video', state, call: 'None', queued: 0 });
+    }
   });
 });

@@ -149,7 +149,11 @@ describe('signals of outcomes', () => {
       [signal.signal, signal.status, signal.attempt, signal.retryAfterMs, signal.diagnostics, signal.recoveryAction],
       ['response', 430, 3, 2_000, diagnostics, ['Wait-For-Session-Update']],
     );
-    assert.equal(signalOf(refused(403)).operationId, 'heal-3');
+    const operation = signalOf(refused(403));
+    assert.equal(operation.operationId, 'heal-3');
+    for (const absent of ['attempt', 'retryAfterMs', 'diagnostics', 'recoveryAction'])
+      assert.ok(!(absent in operation));
+    assert.ok(!('operationId' in signal));
   });
 
   it('DET-1 tell silence from a broken transport, and a missed heartbeat from both', () => {

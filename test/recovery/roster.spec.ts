@@ -59,6 +59,37 @@ describe('roster', () => {
     assert.deepEqual(applied(change.roster, document('partial', 3, gone)).roster.participants.ada?.endpoints, []);
   });
 
+  it('RFC 4575 4.6: an endpoint that is told in full is replaced, also within a user that is told in part', () => {
+    const told = (state: 'full' | 'partial') =>
+      user('ada', { state: 'partial', endpoints: [{ entity: 'ada-1', state, media: [{ id: '2', type: 'video' }] }] });
+    const endpoint = (state: 'full' | 'partial') =>
+      applied(start, document('partial', 2, told(state))).roster.participants.ada?.endpoints[0];
+    assert.deepEqual(endpoint('full'), { entity: 'ada-1', media: [{ id: '2', type: 'video' }] });
+    assert.deepEqual(endpoint('partial')?.media.length, 2);
+    assert.equal(endpoint('partial')?.status, 'connected');
+  });
+
+  it('FE-17 one more user of an entity may say that an endpoint is gone', () => {
+    const gone = user('ada', { endpoints: [{ entity: 'ada-1', media: [], state: 'deleted' }] });
+    const { roster } = applied(emptyRoster, document('full', 1, user('ada'), gone));
+    assert.deepEqual(roster.participants.ada?.endpoints, []);
+  });
+
+  it('MSG-2 an entity may have any name, also that of a part of every object', () => {
+    const odd = applied(start, document('partial', 2, user('__proto__'), user('constructor')));
+    assert.deepEqual(names(odd.difference.joined), ['__proto__', 'constructor']);
+    assert.deepEqual(Object.keys(odd.roster.participants).sort(), ['__proto__', 'ada', 'constructor', 'grace']);
+    assert.equal(Object.getPrototypeOf(odd.roster.participants), Object.prototype);
+    const gone = applied(odd.roster, document('full', 3, user('ada'), user('grace')));
+    assert.deepEqual(names(gone.difference.left), ['__proto__', 'constructor']);
+  });
+
+  it('FE-20 media whose type has changed is a change', () => {
+    const video = { entity: 'ada-1', status: 'connected', media: [{ id: '1', type: 'video' }], state: 'full' as const };
+    const { difference } = applied(start, document('full', 2, user('ada', { endpoints: [video] }), user('grace')));
+    assert.deepEqual(names(difference.changed), ['ada']);
+  });
+
   it('the same person as two users is one participant with two endpoints', () => {
     const second = user('ada', { endpoints: [{ entity: 'ada-2', media: [], state: 'full' }] });
     const { roster } = applied(emptyRoster, document('full', 1, user('ada'), second));

@@ -27,6 +27,7 @@ describe('steps', () => {
       'sip:ada@pool.example;opaque=a/b': 'a-b',
       'sip:a+b #c@pool.example': 'a-b--c@pool.example',
       'sip:': '-',
+      'bridge.sip:5060': 'bridge.sip:5060',
     };
     for (const [uri, name] of Object.entries(names)) assert.equal(conferenceName(uri), name);
   });
