@@ -1,6 +1,6 @@
 /**
- * Namespaces in XML 1.0: what a prefix stands for, while a document is read. The parser could do it too, but at twice the time
- * for a whole document.
+ * Namespaces in XML 1.0: what a prefix stands for, while a document is read. The parser could do it too, but makes an
+ * object and a search of each element for it, which rosters feel (docs/sip.md, "Rosters").
  */
 
 /** An attribute as it was written. */

@@ -118,7 +118,12 @@ class Reader {
 
 /** Value of an attribute by its local name; attributes in a namespace included. */
 export function attribute(element: XmlElement | undefined, name: string): string | undefined {
-  return element?.attributes.find((each) => each.name === name || each.name.endsWith(`:${name}`))?.value;
+  return element?.attributes.find((each) => isCalled(each.name, name))?.value;
+}
+
+function isCalled(qualified: string, local: string): boolean {
+  const prefix = qualified.length - local.length;
+  return prefix === 0 ? qualified === local : prefix > 1 && qualified[prefix - 1] === ':' && qualified.endsWith(local);
 }
 
 /** All children of that name in the namespace of their parent: extensions of others have theirs. */
