@@ -16,7 +16,7 @@ function withServer(port: number): FlowNode[] {
 }
 
 describe('an embedded pool with a SIP server', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let flow: Flow;
   let port: number;
 

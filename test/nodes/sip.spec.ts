@@ -6,7 +6,7 @@ import { audioPortIn, RtpSender } from '../support/rtp';
 const bob = 'sip:bob@example.com';
 
 describe('nodes at a SIP server', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let focus: ScriptedFocus;
   let flow: Flow;
   let sender: RtpSender | undefined;

@@ -49,6 +49,14 @@ describe('operations of a conference session', () => {
     );
   });
 
+  it('HOP-16 twice is the same as once for everything but bringing somebody in, and for nothing that nobody knows', () => {
+    const repeatable = ['lock', 'unlock', 'end-conference', 'eject', 'modify-role', 'modify-configuration'];
+    for (const name of [...repeatable, 'admit', 'deny', 'mute', 'unmute'])
+      assert.equal(fate(name, silence), 'held', name);
+    for (const name of ['invite', 'dial-out', 'call', 'send', 'make-coffee', ''])
+      assert.equal(fate(name, silence), 'OperationTimeout', name);
+  });
+
   it('HOP-16 what was answered, in whatever way, is not sent again', () => {
     assert.deepEqual(
       [fate('lock', refused(403)), fate('lock', refused(503)), fate('lock', malformed), fate('lock', unsupported)],

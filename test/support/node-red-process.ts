@@ -112,7 +112,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     userDir,
     log: () => log,
     messages: observer.messages,
-    waitFor: (matches, { since = 0, withinMs = 10_000 } = {}) => observer.waitFor(matches, since, withinMs),
+    waitFor: (matches, { since = 0, withinMs = 30_000 } = {}) => observer.waitFor(matches, since, withinMs),
     ask: (nodeId, payload) => void child.send({ nodeId, payload }),
     stop,
   };

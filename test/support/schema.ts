@@ -6,7 +6,7 @@ import addFormats from 'ajv-formats';
 const file = require.resolve('@conference-recovery/node-red/schema');
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
-const schema = JSON.parse(readFileSync(file, 'utf8')) as { $id?: string };
+const schema = JSON.parse(readFileSync(file, 'utf8')) as { $id?: string; definitions: Definitions };
 ajv.addSchema(schema, 'messages');
 const validators = new Map<string, ReturnType<typeof ajv.compile>>();
 
@@ -17,6 +17,26 @@ function validator(definition: string): ReturnType<typeof ajv.compile> {
     validators.set(definition, validate);
   }
   return validate;
+}
+
+/** A type as the schema writes it down, as far as tests look into it. */
+export interface Definition {
+  $ref?: string;
+  type?: string | string[];
+  const?: string;
+  enum?: string[];
+  items?: Definition;
+  properties?: { [name: string]: Definition };
+  required?: string[];
+}
+type Definitions = { [name: string]: Definition };
+
+/** The types of the published schema by name. */
+export const { definitions } = schema;
+
+/** A type itself, where another one only names it. */
+export function resolved(definition: Definition): Definition {
+  return definition.$ref ? (definitions[definition.$ref.replace('#/definitions/', '')] as Definition) : definition;
 }
 
 /** Throws unless the value is valid against a definition of the schema. */

@@ -159,7 +159,7 @@ describe('digest authentication, with a scripted Focus', () => {
 });
 
 describe('digest authentication, with Kamailio as a proxy that asks twice', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let focus: KamailioFocus;
   let edge: KamailioEdge;
   let alice: Endpoint | undefined;

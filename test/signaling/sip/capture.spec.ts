@@ -5,7 +5,7 @@ import { Endpoint, systemClock } from './harness';
 import { ScriptedFocus } from './scripted-focus';
 
 describe('SIP, as Wireshark reads it', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const captured: Captured[] = [];
 
   before(async function () {

@@ -23,7 +23,7 @@ const notification = (subscribe: string, branch: string): string => {
 };
 
 describe('SIP over UDP, where datagrams are lost', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let focus: SmallServer;
   let alice: Endpoint;
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { isMediaPacket, type MediaReport, MediaWatch, mostWatchedCalls } from '../../../nodes/signaling/sip/media';
 import { audioPortIn, RtpSender, rtcp, rtp } from '../../support/rtp';
 import { VirtualClock } from '../../support/virtual-clock';
-import { Endpoint } from './harness';
+import { Endpoint, leewayMs } from './harness';
 import { type Message, ScriptedFocus } from './scripted-focus';
 
 const timeoutMs = 5000;
@@ -208,7 +208,7 @@ describe('media watch', () => {
 });
 
 describe('media of a SIP call', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   const mediaTimeoutMs = 200;
   let focus: ScriptedFocus;
   let alice: Endpoint;
@@ -274,7 +274,7 @@ describe('media of a SIP call', function () {
     const answer = async (method: string, body: string): Promise<string> => {
       const before = answers().length;
       focus.send(method, invite, body === '' ? [] : headers, body);
-      for (let waited = 0; answers().length === before && waited < 3000; waited += 5) await delay(5);
+      for (let waited = 0; answers().length === before && waited < leewayMs; waited += 5) await delay(5);
       if (method === 'INVITE')
         focus.send('ACK', invite, [], '', { CSeq: `${answers().at(-1)?.headers.cseq?.split(' ')[0]} ACK` });
       return answers().at(-1)?.body ?? '';

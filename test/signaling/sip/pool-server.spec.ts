@@ -67,7 +67,7 @@ async function loopbackPeer(transport: 'tcp' | 'udp'): Promise<Peer> {
 }
 
 describe('the pool as a SIP server', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   signalingContract('SIP in memory, to the pool', memoryPeer);
   signalingContract('SIP over TCP, to the pool', () => loopbackPeer('tcp'));
   signalingContract('SIP over UDP, to the pool', () => loopbackPeer('udp'));

@@ -5,7 +5,7 @@ import { Endpoint } from './harness';
 import { type Message, ScriptedFocus } from './scripted-focus';
 
 describe('route recovery (MS-SIPRE), with Kamailio', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let focus: KamailioFocus;
   let edge: KamailioEdge;
   let alice: Endpoint;

@@ -15,7 +15,7 @@ const capabilities: Capabilities = {
 };
 
 describe('SIP to SIPp', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
 
   before(async function () {
     skipWithoutPeers(this);

@@ -20,7 +20,7 @@ const uris = (...purposes: string[]): string =>
   `<conf-uris>${purposes.map((each) => `<entry><uri>sip:${each}@x</uri><purpose>${each}</purpose></entry>`).join('')}</conf-uris>`;
 
 describe('subscriptions', function () {
-  this.timeout(10_000);
+  this.timeout(60_000);
   let focus: ScriptedFocus;
   let clock: VirtualClock;
   let alice: Endpoint;

@@ -73,7 +73,7 @@ const reactions: { [name: string]: [does: string, why: string] } = {
 };
 
 describe('SIP torture messages', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let focus: ScriptedFocus;
   let alice: Endpoint;
 
