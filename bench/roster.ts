@@ -3,9 +3,10 @@
  * the roster that is known, and turned into facts of the conference session and of an MCU session.
  *
  * Times are processor time of the process, since a machine that is busy with other things makes any clock lie; and each
- * stands beside that of a bare parser: saxes alone, without a handler, on the same text in the same process. Exits with 1 when the goal is missed. Arguments:
- * `--users N`, `--rounds N`.
+ * stands beside that of a bare parser: saxes alone, without namespaces or a handler, on the same texts in a process of its own, where
+ * it is at its fastest. Exits with 1 when the median misses the goal. Arguments: `--users N`, `--rounds N`.
  */
+import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { SaxesParser } from 'saxes';
 import {
@@ -18,10 +19,8 @@ import { applyDocument, type Participants } from '../nodes/recovery/roster';
 import type { ConferenceDocument } from '../nodes/recovery/signaling';
 import { readConferenceDocument } from '../nodes/signaling/sip/conference-document';
 
-/** Medians, in ms of processor time. */
+/** Figures in ms of processor time. */
 export interface Measurement {
-  /** The parser alone: saxes, told to do nothing. */
-  bareMs: number;
   /** From text to document. */
   parseMs: number;
   /** What differs between the document and the roster. */
@@ -29,6 +28,12 @@ export interface Measurement {
   /** The steps of the two sessions, without the comparison. */
   factsMs: number;
   totalMs: number;
+}
+
+/** Of many rounds. */
+export interface Spread<Figures> {
+  median: Figures;
+  best: Figures;
 }
 
 /** For a document of 1,000 users. */
@@ -70,18 +75,33 @@ function user(index: number, change: number): string {
   ].join('\n');
 }
 
+/** The documents of twenty versions as they come from the network, each string in one piece. */
+function textsOf(users: number): string[] {
+  return Array.from({ length: 20 }, (_, version) => Buffer.from(documentOf(users, version)).toString());
+}
+
+/** The parser alone, told to do nothing. */
+export function measureBare(users: number, rounds: number): Spread<number> {
+  const texts = textsOf(users);
+  const parser = new SaxesParser({ xmlns: false });
+  const samples: number[] = [];
+  const warmUp = Math.min(20, rounds);
+  for (let round = 0; round < rounds + warmUp; round += 1) {
+    const [, ms] = timed(() => parser.write(texts[round % texts.length] as string).close());
+    if (round >= warmUp) samples.push(ms);
+  }
+  return spreadOf(samples);
+}
+
 /** Reads `rounds` documents of so many users, one after the other, after a warm-up. */
-export function measure(users: number, rounds: number): Measurement {
-  const texts = Array.from({ length: 20 }, (_, version) => documentOf(users, version));
+export function measure(users: number, rounds: number): Spread<Measurement> {
+  const texts = textsOf(users);
   const samples: Measurement[] = [];
   let session: ConferenceSessionState | null = null;
   let mcu = mcuSession.start(conference, 'audio-video');
   const warmUp = Math.min(20, rounds);
   for (let round = 0; round < rounds + warmUp; round += 1) {
     const text = texts[round % texts.length] as string;
-    const bareMs = timed(() => {
-      new SaxesParser({ xmlns: true }).write(text).close();
-    })[1];
     const [parsed, parseMs] = timed(() => readConferenceDocument(text));
     if ('error' in parsed) throw new Error(parsed.error);
     const document: ConferenceDocument = { ...parsed.document, version: round };
@@ -102,16 +122,17 @@ export function measure(users: number, rounds: number): Measurement {
     session = stepped.session.state;
     mcu = stepped.mcu.state;
     if (round < warmUp) continue;
-    samples.push({ bareMs, parseMs, compareMs, factsMs: Math.max(0, stepMs - compareMs), totalMs: parseMs + stepMs });
+    samples.push({ parseMs, compareMs, factsMs: Math.max(0, stepMs - compareMs), totalMs: parseMs + stepMs });
   }
-  const median = (figure: keyof Measurement): number => medianOf(samples.map((sample) => sample[figure]));
-  return {
-    bareMs: median('bareMs'),
-    parseMs: median('parseMs'),
-    compareMs: median('compareMs'),
-    factsMs: median('factsMs'),
-    totalMs: median('totalMs'),
-  };
+  const spread = (figure: keyof Measurement): Spread<number> => spreadOf(samples.map((sample) => sample[figure]));
+  const [parse, compare, facts, total] = [spread('parseMs'), spread('compareMs'), spread('factsMs'), spread('totalMs')];
+  const figures = (of: keyof Spread<number>): Measurement => ({
+    parseMs: parse[of],
+    compareMs: compare[of],
+    factsMs: facts[of],
+    totalMs: total[of],
+  });
+  return { median: figures('median'), best: figures('best') };
 }
 
 /** Both sessions, as they are when the join has brought the first roster. */
@@ -139,27 +160,42 @@ function timed<Result>(run: () => Result): [result: Result, ms: number] {
   return [result, (user + system) / 1000];
 }
 
-function medianOf(values: number[]): number {
-  return values.sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
+function spreadOf(values: number[]): Spread<number> {
+  const sorted = values.sort((one, other) => one - other);
+  return { median: sorted[sorted.length >> 1] ?? Number.NaN, best: sorted[0] ?? Number.NaN };
 }
 
 function main(): void {
   const { values } = parseArgs({
-    options: { users: { type: 'string', default: '1000' }, rounds: { type: 'string', default: '200' } },
+    options: {
+      users: { type: 'string', default: '1000' },
+      rounds: { type: 'string', default: '200' },
+      bare: { type: 'boolean', default: false },
+    },
   });
-  const users = Number(values.users);
-  const { bareMs, ...measured } = measure(users, Number(values.rounds));
+  const [users, rounds] = [Number(values.users), Number(values.rounds)];
+  // This very file in another process, see below.
+  if (values.bare) console.log(JSON.stringify(measureBare(users, rounds)));
+  else report(users, rounds);
+}
+
+function report(users: number, rounds: number): void {
+  const again = [...process.execArgv, __filename, '--bare', '--users', `${users}`, '--rounds', `${rounds}`];
+  const bare: Spread<number> = JSON.parse(execFileSync(process.execPath, again, { encoding: 'utf8' }));
+  const { median, best } = measure(users, rounds);
   const size = (documentOf(users, 0).length / 1000).toFixed(0);
-  console.log(`A full conference document of ${users} users (${size} kB), one in twenty of whom has changed; medians.`);
-  console.log(`${''.padEnd(12)}      ms   × bare saxes`);
-  const line = (name: string, ms: number): void =>
-    console.log(`${name.padEnd(12)}${ms.toFixed(2).padStart(8)}${(ms / bareMs).toFixed(2).padStart(10)}`);
-  line('bare saxes', bareMs);
-  line('parse', measured.parseMs);
-  line('compare', measured.compareMs);
-  line('facts', measured.factsMs);
-  line('total', measured.totalMs);
-  const missed = users === 1000 && measured.totalMs > goalMs;
+  console.log(`A full conference document of ${users} users (${size} kB), one in twenty of whom has changed.`);
+  console.log(`${''.padEnd(12)}  median    best   × bare saxes`);
+  const line = (name: string, one: number, other: number): void =>
+    console.log(
+      `${name.padEnd(12)}${one.toFixed(2).padStart(8)}${other.toFixed(2).padStart(8)}${(one / bare.median).toFixed(2).padStart(8)}`,
+    );
+  line('bare saxes', bare.median, bare.best);
+  line('parse', median.parseMs, best.parseMs);
+  line('compare', median.compareMs, best.compareMs);
+  line('facts', median.factsMs, best.factsMs);
+  line('total', median.totalMs, best.totalMs);
+  const missed = users === 1000 && median.totalMs > goalMs;
   console.log(`Goal for 1000 users: ${goalMs} ms${missed ? ', missed' : ''}.`);
   process.exitCode = missed ? 1 : 0;
 }

@@ -116,13 +116,16 @@ function ownOf(participants: Participants, entity: string): Participant | undefi
   return Object.hasOwn(participants, entity) ? participants[entity] : undefined;
 }
 
-function fullUser(user: DocumentUser): Participant {
-  const { state: _, endpoints, ...participant } = user;
-  return { ...participant, endpoints: endpoints.filter(({ state }) => state !== 'deleted').map(fullEndpoint) };
+/** Field by field, as what takes "the rest" of an object takes three times as long, and rosters have thousands. */
+function fullUser({ entity, displayName, roles, endpoints }: DocumentUser): Participant {
+  const present = endpoints.filter(({ state }) => state !== 'deleted').map(fullEndpoint);
+  return displayName === undefined
+    ? { entity, roles, endpoints: present }
+    : { entity, displayName, roles, endpoints: present };
 }
 
-function fullEndpoint({ state: _, ...endpoint }: DocumentUser['endpoints'][number]): Endpoint {
-  return endpoint;
+function fullEndpoint({ entity, status, media }: DocumentUser['endpoints'][number]): Endpoint {
+  return status === undefined ? { entity, media } : { entity, status, media };
 }
 
 function mergeUser(known: Participant, user: DocumentUser): Participant {

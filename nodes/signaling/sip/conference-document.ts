@@ -2,7 +2,7 @@
 import { limits } from '../../recovery/limits';
 import type { Endpoint, JsonObject, Media } from '../../recovery/messages';
 import type { ConferenceDocument, DocumentUser } from '../../recovery/signaling';
-import { attribute, child, childrenOf, parseXml, type XmlElement } from './xml';
+import { attribute, child, childrenOf, parseXml, type TakeElement, type XmlElement } from './xml';
 
 /** Media type of a conference document. */
 export const conferenceDocumentType = 'application/conference-info+xml';
@@ -38,7 +38,8 @@ export interface ReadDocument {
  * not as full, as the schema has it.
  */
 export function readConferenceDocument(text: string): ReadDocument | { error: string } {
-  const root = parseXml(text);
+  const lists = new Map<XmlElement, DocumentUser[]>();
+  const root = parseXml(text, takeUsers(lists));
   if ('error' in root) return { error: `The conference document could not be read: ${root.error}` };
   if (root.name !== 'conference-info' || root.namespace !== namespace) {
     return { error: `The conference document could not be read: its root is <${root.name}>, not <conference-info>` };
@@ -51,8 +52,8 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
   }
   const users = child(root, 'users');
   const usersState = attribute(users, 'state');
-  const elements = usersState === 'deleted' ? [] : childrenOf(users, 'user');
-  if (elements.length > limits.participants) {
+  const listed = (users && usersState !== 'deleted' && lists.get(users)) || [];
+  if (listed.length > limits.participants) {
     return { error: `The conference document has more than ${limits.participants} participants` };
   }
   const state = stateOf(root);
@@ -61,11 +62,26 @@ export function readConferenceDocument(text: string): ReadDocument | { error: st
     document: {
       state: state === 'partial' && (usersState === 'full' || usersState === 'deleted') ? 'full' : state,
       version: Number(version),
-      users: elements.flatMap(userOf),
+      users: listed,
       ...(properties ? { properties } : {}),
     },
     conferenceUris: conferenceUrisOf(root),
     availableMedia: availableMediaOf(root),
+  };
+}
+
+/** Reads each `user` when it ends, into the list of the `users` that it is in, and lets go of its elements. */
+function takeUsers(lists: Map<XmlElement, DocumentUser[]>): TakeElement {
+  return (element, ancestors) => {
+    const users = ancestors[1];
+    if (element.name !== 'user' || element.namespace !== namespace) return false;
+    if (ancestors.length !== 2 || users?.name !== 'users' || users.namespace !== namespace) return false;
+    const user = userOf(element);
+    if (!user) return true;
+    const list = lists.get(users);
+    if (list) list.push(user);
+    else lists.set(users, [user]);
+    return true;
   };
 }
 
@@ -76,21 +92,19 @@ function stateOf(element: XmlElement): 'full' | 'partial' | 'deleted' {
 }
 
 /** A `user` (5.6); one without `entity` has no key and is nobody. */
-function userOf(element: XmlElement): DocumentUser[] {
+function userOf(element: XmlElement): DocumentUser | undefined {
   const entity = attribute(element, 'entity');
-  if (!entity) return [];
+  if (!entity) return undefined;
   const displayName = child(element, 'display-text')?.text;
-  return [
-    {
-      entity,
-      state: stateOf(element),
-      ...(displayName ? { displayName } : {}),
-      roles: childrenOf(child(element, 'roles'), 'entry')
-        .map((entry) => entry.text)
-        .filter(Boolean),
-      endpoints: childrenOf(element, 'endpoint').map(endpointOf),
-    },
-  ];
+  return {
+    entity,
+    state: stateOf(element),
+    ...(displayName ? { displayName } : {}),
+    roles: childrenOf(child(element, 'roles'), 'entry')
+      .map((entry) => entry.text)
+      .filter(Boolean),
+    endpoints: childrenOf(element, 'endpoint').map(endpointOf),
+  };
 }
 
 /** An `endpoint` (5.7). */

@@ -1,5 +1,6 @@
 /** XML from the network: namespaces, hard limits, and no document types, so nothing that expands or fetches. */
 import { SaxesParser } from 'saxes';
+import { NamespaceScopes, type XmlAttribute } from './xml-names';
 
 /** Longest text that is parsed, in UTF-16 units. */
 const longestText = 2 * 1024 * 1024;
@@ -14,16 +15,22 @@ export interface XmlElement {
   children: XmlElement[];
   /** Character data of an element without children, joined and trimmed. */
   text: string;
-  /** As the parser gives them; see `attribute`. */
-  readonly attributes: { readonly [qualifiedName: string]: { local: string; value: string } };
+  /** In the order in which they were written; see `attribute`. */
+  readonly attributes: readonly XmlAttribute[];
 }
 
+/**
+ * Told of each element when it ends, with those that it is in, the root first. Where it returns true it has taken the element,
+ * which is then not kept in the tree: a list of thousands never stands in memory as a whole.
+ */
+export type TakeElement = (element: XmlElement, ancestors: readonly XmlElement[]) => boolean;
+
 /** Parses a whole document; what it cannot read is an error that says so in words, never an exception. */
-export function parseXml(text: string): XmlElement | { error: string } {
+export function parseXml(text: string, take: TakeElement = keep): XmlElement | { error: string } {
   if (text.length > longestText) return { error: `longer than ${longestText} characters` };
   try {
     reader ??= new Reader();
-    return reader.read(text) ?? { error: 'no element' };
+    return reader.read(text, take) ?? { error: 'no element' };
   } catch (error) {
     // It has stopped in the middle of a document, and there is no way to have it begin anew.
     reader = null;
@@ -34,13 +41,17 @@ export function parseXml(text: string): XmlElement | { error: string } {
 /** Kept from one document to the next: what makes it fast (see its constructor) is worth a document or two. */
 let reader: Reader | null = null;
 const childless: XmlElement[] = [];
+const keep: TakeElement = () => false;
 
 /** The parser, and the elements that it is in. */
 class Reader {
-  private readonly parser = new SaxesParser({ xmlns: true });
-  private open: XmlElement[] = [];
+  private readonly parser = new SaxesParser({ xmlns: false });
+  private readonly scopes = new NamespaceScopes();
+  private readonly open: XmlElement[] = [];
   private root: XmlElement | undefined;
-  private attributes = 0;
+  private take = keep;
+  /** Of the tag that is being read. */
+  private attributes: XmlAttribute[] = [];
 
   constructor() {
     const { parser } = this;
@@ -50,21 +61,22 @@ class Reader {
     };
     parser.on('error', (error) => refuse(`not well-formed: ${error.message}`));
     parser.on('doctype', () => refuse('a document type declaration, which is not allowed'));
+    parser.on('processinginstruction', ({ target }) => {
+      // Namespaces in XML 1.0, 7.
+      if (target.includes(':')) refuse(`not well-formed: a colon in the name "${target}"`);
+    });
     parser.on('opentagstart', () => {
-      this.attributes = 0;
+      this.attributes = [];
       if (this.open.length >= deepest) refuse(`elements nested more than ${deepest} deep`);
     });
-    parser.on('attribute', () => {
-      this.attributes += 1;
-      if (this.attributes > mostAttributes) refuse(`more than ${mostAttributes} attributes in one element`);
+    parser.on('attribute', (attribute) => {
+      this.attributes.push(attribute);
+      if (this.attributes.length > mostAttributes) refuse(`more than ${mostAttributes} attributes in one element`);
     });
-    parser.on('opentag', ({ local: name, uri: namespace, attributes }) => {
-      const element: XmlElement = { name, namespace, attributes, children: childless, text: '' };
-      const parent = this.open.at(-1);
-      if (!parent) this.root = element;
-      else if (parent.children === childless) parent.children = [element];
-      else parent.children.push(element);
-      this.open.push(element);
+    parser.on('opentag', ({ name: written }) => {
+      const { attributes } = this;
+      const { local: name, namespace } = this.scopes.enter(written, attributes);
+      this.open.push({ name, namespace, attributes, children: childless, text: '' });
     });
     const addText = (value: string): void => {
       const element = this.open.at(-1);
@@ -74,28 +86,44 @@ class Reader {
     parser.on('cdata', addText);
     parser.on('closetag', () => {
       const element = this.open.pop();
-      if (element) element.text = element.children === childless ? element.text.trim() : '';
+      if (element) this.close(element);
     });
     // Handlers are properties that saxes sets by computed names, for which V8 makes the parser a dictionary, four times as
     // slow. An object that serves as a prototype is made a fast one again.
     void Object.create(parser).write;
   }
 
-  read(text: string): XmlElement | undefined {
+  private close(element: XmlElement): void {
+    this.scopes.leave();
+    element.text = element.children === childless ? element.text.trim() : '';
+    const parent = this.open.at(-1);
+    if (!parent) {
+      this.root = element;
+      return;
+    }
+    const taken = this.take(element, this.open);
+    if (parent.children === childless) parent.children = taken ? [] : [element];
+    else if (!taken) parent.children.push(element);
+  }
+
+  read(text: string, take: TakeElement): XmlElement | undefined {
+    this.take = take;
     this.parser.write(text).close();
     const { root } = this;
     this.root = undefined;
+    this.take = keep;
     return root;
   }
 }
 
 /** Value of an attribute by its local name; attributes in a namespace included. */
 export function attribute(element: XmlElement | undefined, name: string): string | undefined {
-  for (const key in element?.attributes) {
-    const found = element.attributes[key];
-    if (found?.local === name) return found.value;
-  }
-  return undefined;
+  return element?.attributes.find((each) => isCalled(each.name, name))?.value;
+}
+
+function isCalled(qualified: string, local: string): boolean {
+  const prefix = qualified.length - local.length;
+  return prefix === 0 ? qualified === local : prefix > 1 && qualified[prefix - 1] === ':' && qualified.endsWith(local);
 }
 
 /** All children of that name in the namespace of their parent: extensions of others have theirs. */

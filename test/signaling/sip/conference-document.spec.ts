@@ -99,6 +99,15 @@ describe('conference documents (RFC 4575)', () => {
     assert.equal(read(wrap('<users><user entity="sip:c@d"/></users>')).document.users.length, 1);
   });
 
+  it('takes users only from the first list, and only from there', () => {
+    const { document } = read(
+      wrap(
+        '<user entity="sip:a@b"/><users><x><user entity="sip:c@d"/></x></users><users><user entity="sip:e@f"/></users>',
+      ),
+    );
+    assert.deepEqual(document.users, []);
+  });
+
   it('reads the end of a conference', () => {
     assert.equal(read(wrap('', 'state="deleted" version="9"')).document.state, 'deleted');
   });
