@@ -155,18 +155,6 @@ describe('drills', function () {
         other = undefined;
       });
 
-      const join = async (drill: Drill): Promise<void> => {
-        drill.mark();
-        drill.ask('conference-session', 'join');
-        await Promise.all([
-          drill.session('Connected'),
-          drill.mcu('audio-video', 'Active'),
-          drill.mcu('chat', 'Active'),
-          drill.next<OperationCompleted>({ event: 'operation-completed', operation: 'join' }),
-        ]);
-        drill.mark();
-      };
-
       const leave = async (drill: Drill): Promise<void> => {
         drill.mark();
         drill.ask('conference-session', 'terminate');
@@ -206,7 +194,8 @@ describe('drills', function () {
       ] as const) {
         it(`${peer}: the hop is killed and started again: healed by UPDATE`, async () => {
           const drill = drillOf(kind);
-          await join(drill);
+          await drill.join();
+          drill.mark();
           await edges[kind].kill();
           const lost = await drill.session('Reconnecting');
           assert.equal(lost.mode, 'recovering');
@@ -218,7 +207,8 @@ describe('drills', function () {
 
         it(`${peer}: the hop hangs and goes on: noticed and healed`, async () => {
           const drill = drillOf(kind);
-          await join(drill);
+          await drill.join();
+          drill.mark();
           const hungAt = Date.now();
           edges[kind].hang();
           try {
@@ -236,7 +226,8 @@ describe('drills', function () {
 
       it('a sibling takes the place of the hop: healed through it', async () => {
         const drill = drillOf('pool');
-        await join(drill);
+        await drill.join();
+        drill.mark();
         await focus.resolve(poolName, edges.sibling.host);
         await edges.pool.kill();
         try {
@@ -257,7 +248,8 @@ describe('drills', function () {
       ] as const) {
         it(`the Focus ${how}: joined again with one INVITE`, async () => {
           const drill = drillOf('plain');
-          await join(drill);
+          await drill.join();
+          drill.mark();
           await loseDialogs();
           const invites = await focus.requests('INVITE');
           drill.ask('conference-session', 'lock');
@@ -277,7 +269,8 @@ describe('drills', function () {
 
       it('the hop knows the route no more and says so: a new one is learned, and the operation sent again', async () => {
         const drill = drillOf('sipre');
-        await join(drill);
+        await drill.join();
+        drill.mark();
         const updates = await focus.requests('UPDATE');
         await edges.sipre.forgetRoutes();
         await lock(drill);
@@ -294,7 +287,8 @@ describe('drills', function () {
       for (const status of ['401', '407'] as const) {
         it(`${status} and the right password: joined`, async () => {
           const drill = drillOf(`right${status}`);
-          await join(drill);
+          await drill.join();
+          drill.mark();
           await lock(drill);
           await leave(drill);
         });
@@ -317,7 +311,8 @@ describe('drills', function () {
       if (isSecure(transport)) {
         it('a certificate for another name: one typed error, and everybody else goes on', async () => {
           const beside = drillOf('plain');
-          await join(beside);
+          await beside.join();
+          beside.mark();
           const drill = drillOf('strange');
           drill.mark();
           drill.ask('conference-session', 'join');

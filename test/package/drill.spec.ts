@@ -31,18 +31,6 @@ describe('drill: the canonical flow on the embedded pool', function () {
     }
   };
 
-  /** A new session, in the conference. */
-  const join = async (): Promise<void> => {
-    drill.mark();
-    drill.ask('conference-session', 'join');
-    await Promise.all([
-      drill.session('Connected'),
-      drill.mcu('audio-video', 'Active'),
-      drill.mcu('chat', 'Active'),
-      drill.next<OperationCompleted>({ event: 'operation-completed', operation: 'join' }),
-    ]);
-  };
-
   const leave = async (): Promise<void> => {
     drill.mark();
     drill.ask('conference-session', 'terminate');
@@ -58,7 +46,7 @@ describe('drill: the canonical flow on the embedded pool', function () {
 
     after(() => drill?.stop());
 
-    beforeEach(() => join());
+    beforeEach(() => drill.join());
 
     afterEach(async function () {
       await leave();
@@ -221,7 +209,7 @@ describe('drill: the canonical flow on the embedded pool', function () {
     after(() => drill?.stop());
 
     it('(e) the hop never heals: the give-up timer ends the session and says why', async () => {
-      await join();
+      await drill.join();
       await placeCalls('audio-video');
       drill.mark();
       drill.ask('fault-injector', { command: 'break-hop', how: 'refuse' });
@@ -253,7 +241,7 @@ describe('drill: the canonical flow on the embedded pool', function () {
         .all({ source: 'conference-session' })
         .filter(({ seq, event }) => seq > ended.seq && event !== 'operation-completed');
       assert.deepEqual(later, []);
-      await join();
+      await drill.join();
       await leave();
       drill.check();
     });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type {
   Fact,
   McuStateChanged,
+  OperationCompleted,
   OperationFailed,
   RosterChanged,
   StateChanged,
@@ -164,6 +165,18 @@ export class Drill {
   /** Waits until an MCU session is in a state. */
   mcu(mcu: string, state: McuStateChanged['state']): Promise<McuStateChanged> {
     return this.next<McuStateChanged>({ event: 'state-changed', source: 'mcu-session', mcu, state });
+  }
+
+  /** A new session of the canonical flow, in the conference; waits until all that follows a join is through. */
+  async join(): Promise<void> {
+    this.mark();
+    this.ask('conference-session', 'join');
+    await Promise.all([
+      this.session('Connected'),
+      this.mcu('audio-video', 'Active'),
+      this.mcu('chat', 'Active'),
+      this.next<OperationCompleted>({ event: 'operation-completed', operation: 'join' }),
+    ]);
   }
 
   /** Waits until an operation has failed with a code. */

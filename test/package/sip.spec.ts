@@ -44,18 +44,6 @@ describe('SIP: the canonical flow', function () {
     return drill;
   };
 
-  /** Joins, and waits until all that follows a join is through. */
-  const join = async (running: Drill): Promise<void> => {
-    running.mark();
-    running.ask('conference-session', 'join');
-    await Promise.all([
-      running.session('Connected'),
-      running.mcu('audio-video', 'Active'),
-      running.mcu('chat', 'Active'),
-      running.next<OperationCompleted>({ event: 'operation-completed', operation: 'join' }),
-    ]);
-  };
-
   const leave = async (running: Drill): Promise<void> => {
     running.mark();
     running.ask('conference-session', 'terminate');
@@ -110,7 +98,7 @@ describe('SIP: the canonical flow', function () {
 
     it('the hop is killed and comes back: healed by UPDATE, same dialog, roster refreshed', async () => {
       const running = await start(edge.port, conference);
-      await join(running);
+      await running.join();
       const bob = await arrive('sip:bob@example.com');
       await running.roster(isThere('sip:bob@example.com'));
       const invites = await focus.requests('INVITE');
@@ -143,7 +131,7 @@ describe('SIP: the canonical flow', function () {
 
     it('somebody joins while the hop is down: the refreshed roster shows it', async () => {
       const running = await start(edge.port, conference);
-      await join(running);
+      await running.join();
       running.mark();
       await edge.kill();
       await running.session('Reconnecting');
@@ -158,7 +146,7 @@ describe('SIP: the canonical flow', function () {
 
     it('the Focus answers 481: joined again with one INVITE', async () => {
       const running = await start(edge.port, conference, { 'conference-endpoint': { commands: 'cccp' } });
-      await join(running);
+      await running.join();
       const invites = await focus.requests('INVITE');
       await focus.fault('INFO', 481);
       running.mark();
@@ -185,7 +173,7 @@ describe('SIP: the canonical flow', function () {
 
     it('the Focus dies and starts again without memory: roster differences tell who came and went', async () => {
       const running = await start(edge.port, conference, { 'conference-endpoint': { commands: 'cccp' } });
-      await join(running);
+      await running.join();
       await arrive('sip:bob@example.com');
       await running.roster(isThere('sip:bob@example.com'));
       running.mark();
@@ -212,7 +200,7 @@ describe('SIP: the canonical flow', function () {
 
     it('plain SIP has no lock, and says so', async () => {
       const running = await start(edge.port, conference);
-      await join(running);
+      await running.join();
       running.mark();
       running.ask('conference-session', 'lock');
       const { error } = await running.failed('lock', 'NotSupported');
