@@ -68,6 +68,11 @@ export type SignalingEffect =
   | { effect: 'join'; dialog: number; rejoin: boolean; displayName?: string; role?: string; passcode?: string }
   /** Unsubscribe and BYE. Answered by `left`. With `silently` nothing is sent: the other side is gone. */
   | { effect: 'leave'; dialog: number; silently: boolean }
+  /**
+   * After a restart: finds out whether the dialog is still there, and says where we are now; so for the calls beside it, and
+   * with a new subscription. Answered by one `outcome` of purpose `refresh` whose `requestId` is `resume`.
+   */
+  | { effect: 'resume'; dialog: number; timeoutMs: number }
   /** One request in the dialog. Answered by exactly one `outcome` within `timeoutMs`. */
   | {
       effect: 'request';

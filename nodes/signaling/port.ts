@@ -2,6 +2,7 @@
  * The interface between the pack and a conferencing system. Two implementations, `pool/` and `sip/`, pass one contract
  * suite (`test/signaling/contract.ts`).
  */
+import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
 
 /**
@@ -22,6 +23,29 @@ export interface SignalingPort {
   detach(conference: string): void;
   /** Detaches every conference, closes connections and timers. Settles when nothing is left, within a second. */
   close(): Promise<void>;
+}
+
+/**
+ * A port whose conferences outlive it: what it knows can be kept, and taken up by another port, in this process or in the
+ * next one. All of it is plain, versioned JSON without secrets.
+ */
+export interface ResumablePort extends SignalingPort {
+  /** What it takes to go on with a conference; null when nothing is open. The same reference as long as nothing changed. */
+  saved(conference: string): JsonObject | null;
+  /**
+   * Takes up what `saved` gave, for an attached conference: its dialogs and calls are there again. Nothing is sent; that is
+   * for the effect `resume`. False, and nothing is done, when it cannot be used.
+   */
+  restore(conference: string, saved: JsonObject): boolean;
+  /** The same for what all conferences share; null where there is nothing. */
+  savedSystem(): JsonObject | null;
+  restoreSystem(saved: JsonObject): boolean;
+  /** Tells, later and once for many changes, that `saved` of a conference (null: of the system) is not what it was. */
+  watch(changed: (conference: string | null) => void): void;
+  /** Forgets a conference without a word to the far end: somebody else has taken it over. No event follows. */
+  abandon(conference: string): void;
+  /** Like `close`, without a word to the far end. Requests under way are first answered: unreachable, written. */
+  release(): Promise<void>;
 }
 
 /** Time, as a port sees it; injected, so that the pool can run on virtual time. */
