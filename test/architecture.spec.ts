@@ -31,7 +31,8 @@ const allowed: { [room: string]: string[] } = {
   'signaling/sip': ['recovery', 'signaling', 'signaling/sip', 'signaling/sip/flow'],
   'signaling/sip/flow': ['signaling', 'signaling/sip/flow'],
   'signaling/sip/server': ['recovery', 'signaling', 'signaling/sip', 'signaling/sip/flow', 'signaling/sip/server'],
-  runtime: ['recovery', 'runtime'],
+  runtime: ['recovery', 'runtime', 'runtime/keeping'],
+  'runtime/keeping': ['recovery', 'runtime/keeping'],
   nodes: [
     'recovery',
     'signaling',
@@ -40,6 +41,7 @@ const allowed: { [room: string]: string[] } = {
     'signaling/sip/flow',
     'signaling/sip/server',
     'runtime',
+    'runtime/keeping',
   ],
 };
 
