@@ -33,7 +33,7 @@ class ConferenceSessionNode
   /** Conferences that are neither Idle nor Disconnected, and those of them in Reconnecting. */
   private open = 0;
   private recovering = 0;
-  /** What the port knew of each conference that was restored, until it goes on. */
+  /** What the port knew of each conference that was restored, until all is announced. */
   private readonly restarted = new Map<string, JsonObject | null>();
 
   constructor(
@@ -101,20 +101,12 @@ class ConferenceSessionNode
   }
 
   /** After a restart, what was going on is gone on with. */
-  protected override goOn(): void {
-    super.goOn();
-    const { restarted } = this;
-    for (const [conference, signaling] of restarted) {
-      const record = this.records.get(conference);
-      if (!record) continue;
-      this.run(() => {
-        if (!conferenceSession.idle(record.state)) this.endpoint?.takeUp(conference, this, signaling);
-        this.step(record, { input: 'restarted' });
-        for (const input of conferenceSession.introduction(record.state)) {
-          this.endpoint?.tellMcu(conference, null, input);
-        }
-      });
-    }
+  protected override restart(record: ConferenceRecord<ConferenceSessionState>): void {
+    const { conference } = record.state;
+    const signaling = this.restarted.get(conference) ?? null;
+    if (!conferenceSession.idle(record.state)) this.endpoint?.takeUp(conference, this, signaling);
+    this.step(record, { input: 'restarted' });
+    for (const input of conferenceSession.introduction(record.state)) this.endpoint?.tellMcu(conference, null, input);
   }
 
   /**

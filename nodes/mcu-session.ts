@@ -14,7 +14,6 @@ import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
-import type { SavedRecord } from './runtime/keeping/keeper';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
@@ -28,8 +27,6 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
   private readonly settings: McuSessionSettings;
   private active = 0;
   private retrying = 0;
-  /** Conferences that were restored, until they go on. */
-  private readonly restarted = new Set<string>();
 
   constructor(
     node: Node,
@@ -75,18 +72,8 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     this.count(mcuSession.start('', this.mcu), state);
   }
 
-  protected override restore(conference: string, saved: SavedRecord): void {
-    super.restore(conference, saved);
-    if (conference !== '') this.restarted.add(conference);
-  }
-
-  protected override goOn(): void {
-    super.goOn();
-    for (const conference of this.restarted) {
-      const record = this.records.get(conference);
-      if (record) this.run(() => this.step(record, { input: 'restarted' }));
-    }
-    this.restarted.clear();
+  protected override restart(record: ConferenceRecord<McuSessionState>): void {
+    this.step(record, { input: 'restarted' });
   }
 
   protected override finish(): void {

@@ -16,6 +16,14 @@ export interface Heritage {
   end(): void;
 }
 
+/** Who wants to know of deployments. */
+export interface DeploymentListener {
+  /** Flows are deployed while they run: nodes are about to be closed, and messages to them to be lost. */
+  begins(): void;
+  /** All flows have started. */
+  started(): void;
+}
+
 /** Node-RED's events of a deployment carry the whole configuration, as one object for as long as it is in force. */
 interface DeploymentEvent {
   config: unknown;
@@ -24,7 +32,7 @@ interface DeploymentEvent {
 /** The deployments of one Node-RED. */
 export class Deployments {
   private readonly heritages = new Map<string, Heritage>();
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<DeploymentListener>();
   /** The configuration that runs; undefined before any. */
   private running: unknown;
   private redeploying = false;
@@ -33,13 +41,14 @@ export class Deployments {
     // A stop that another configuration is the reason of is a deployment; `diff` is not told of every deployment.
     events.on('flows:stopping', ({ config }: DeploymentEvent) => {
       this.redeploying = config !== this.running;
+      if (this.redeploying) for (const listener of [...this.listeners]) listener.begins();
     });
     events.on('flows:started', ({ config }: DeploymentEvent) => {
       this.running = config;
       const untaken = [...this.heritages.values()];
       this.heritages.clear();
       for (const heritage of untaken) heritage.end();
-      for (const listener of [...this.listeners]) listener();
+      for (const listener of [...this.listeners]) listener.started();
     });
   }
 
@@ -61,8 +70,8 @@ export class Deployments {
     return heritage;
   }
 
-  /** Calls `listener` whenever all flows have started, until the function that it returns is called. */
-  onStarted(listener: () => void): () => void {
+  /** Tells of deployments until the function that it returns is called. */
+  listen(listener: DeploymentListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }

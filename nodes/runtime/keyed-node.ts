@@ -76,6 +76,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private pending = new Map<string, Delivery>();
   /** Highest `seq` without a record: of a forgotten one, or of a refusal before there was any. Numbers never go back. */
   private seqFloor = 0;
+  /** Records of the store that have not gone on yet. */
+  private restored: ConferenceRecord<State>[] = [];
   private current: Delivery | null = null;
   private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
   private shownStatus = '';
@@ -108,6 +110,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   protected abstract status(): Status | null;
   /** A record has come from another node, or from the store: whoever counts them counts it. */
   protected adopt(_record: ConferenceRecord<State>): void {}
+  /** A record of the store goes on: tells the machine. */
+  protected restart(_record: ConferenceRecord<State>): void {}
   /** What the signaling port knows of a conference, to be kept with its record. */
   protected signalingOf(_conference: string): JsonObject | null | undefined {
     return undefined;
@@ -267,11 +271,15 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private setDeadline(record: ConferenceRecord<State>, deadline: string, at: number): void {
-    const set = deadlines.set(at, () => {
-      record.deadlines.delete(deadline);
-      this.run(() => this.onDeadline(record, deadline));
-    });
+    const set = deadlines.set(at, () => this.later((node) => node.due(record, deadline, set)));
     record.deadlines.set(deadline, set);
+  }
+
+  private due(record: ConferenceRecord<State>, deadline: string, set: Deadline): void {
+    // One that was put off may have been called off since, or set anew.
+    if (record.deadlines.get(deadline) !== set) return;
+    record.deadlines.delete(deadline);
+    this.onDeadline(record, deadline);
   }
 
   /** Sends one message to its output, as the answer to whoever asked for it. `asking` is the request of this very step. */
@@ -398,10 +406,11 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   protected goOn(): void {
-    for (const record of this.records.values()) {
-      for (const [name, deadline] of record.deadlines) {
-        if (deadline.place < 0) this.setDeadline(record, name, deadline.at);
-      }
+    const { restored } = this;
+    this.restored = [];
+    for (const record of restored) {
+      for (const [name, { at }] of record.deadlines) this.setDeadline(record, name, at);
+      this.run(() => this.restart(record));
     }
   }
 
@@ -409,13 +418,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     this.showStatus();
   }
 
-  protected pause(): void {
-    for (const { deadlines: own } of this.records.values())
-      for (const deadline of own.values()) deadlines.cancel(deadline);
-  }
-
   protected finish(): void {
-    this.pause();
+    this.stopTime();
     this.records.clear();
     for (const delivery of this.pending.values()) {
       const message = 'The node was closed before the operation had completed.';
@@ -427,7 +431,12 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
 
   /** Whoever waits for an answer hears of the operation after the restart. */
   protected rest(): void {
-    this.pause();
+    this.stopTime();
+  }
+
+  private stopTime(): void {
+    for (const { deadlines: own } of this.records.values())
+      for (const deadline of own.values()) deadlines.cancel(deadline);
   }
 
   // ------------------------------------------------------------------------------------------------------- over restarts
@@ -440,6 +449,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const own = Object.entries(saved).map(([deadline, at]): [string, Deadline] => [deadline, standing(at)]);
     const record: ConferenceRecord<State> = { state: state as State, name, deadlines: new Map(own) };
     this.records.set(conference, record);
+    this.restored.push(record);
     this.adopt(record);
   }
 

@@ -1,8 +1,10 @@
 /**
  * The life of a node whose state outlives it. One that is deployed anew leaves all it holds to the one that takes its place,
- * its heir; what a keeper has kept of a process that has ended is loaded at the start. What reaches a node meanwhile is put
- * off until all flows have started: nothing gets lost, and nothing is sent to nodes that are not there yet.
+ * its heir; what a keeper has kept of a process that has ended is loaded at the start. While flows are deployed all nodes
+ * stand still, also those that stay: what reaches them is put off until all flows have started, so that nothing gets lost,
+ * and nothing is sent to nodes that are not there.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Node } from 'node-red';
 import { limits } from '../recovery/limits';
 import type { RecoveryError } from '../recovery/messages';
@@ -59,8 +61,6 @@ export abstract class LastingNode implements Heritage {
   protected abstract goOn(): void;
   /** After `goOn`, and after what was put off. */
   protected abstract announce(): void;
-  /** Time stands still. */
-  protected abstract pause(): void;
   /** Ends what it holds open: nobody goes on with it. */
   protected abstract finish(): void;
   /** Lets go of what it holds open without ending it: after a restart it is taken up again. */
@@ -77,9 +77,12 @@ export abstract class LastingNode implements Heritage {
   /** Begins, with what was left or kept if there is anything. */
   protected settle(): void {
     const { deployments } = this.surroundings;
-    this.stopListening = deployments.onStarted(() => {
-      this.started = true;
-      this.tryToBegin();
+    this.stopListening = deployments.listen({
+      begins: () => this.standStill(),
+      started: () => {
+        this.started = true;
+        this.tryToBegin();
+      },
     });
     const left = deployments.take(keyOf(this.node));
     const previous = left?.constructor === this.constructor && this.succeeds(left as this) ? (left as this) : null;
@@ -128,6 +131,11 @@ export abstract class LastingNode implements Heritage {
       if (!records) this.saveAll();
     });
     this.tryToBegin();
+  }
+
+  private standStill(): void {
+    this.started = false;
+    this.putOff ??= [];
   }
 
   private tryToBegin(): void {
@@ -184,9 +192,10 @@ export abstract class LastingNode implements Heritage {
     this.stopListening();
     const closing = deployments.reasonFor(removed);
     if (closing !== 'redeploy') return this.leave(closing === 'removed');
-    this.putOff ??= [];
-    this.pause();
+    this.standStill();
     deployments.leave(keyOf(this.node), this);
+    // What is on its way to this node still arrives here; when it is closed, Node-RED drops what comes.
+    await turn();
   }
 
   /** Nobody has taken this node's place: it is disabled, or gone. */
