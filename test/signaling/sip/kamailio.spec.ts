@@ -9,7 +9,7 @@ import {
   SippFocus,
   skipWithoutPeers,
 } from '../../support/peers';
-import { type Peer, signalingContract } from '../contract';
+import { type Capabilities, type Peer, signalingContract } from '../contract';
 import { Endpoint, leewayMs, systemClock } from './harness';
 
 describe('SIP over TCP, with real peers', function () {
@@ -295,6 +295,13 @@ describe('SIP over TCP, with real peers', function () {
     }
   });
 
+  const capabilities: Capabilities = {
+    documents: true,
+    operation: { name: 'lock', arguments: {} },
+    healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
+    call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
+    text: { mcu: 'chat' },
+  };
   signalingContract(
     'SIP over TCP, through Kamailio',
     (): Peer => ({
@@ -303,13 +310,7 @@ describe('SIP over TCP, with real peers', function () {
         systemClock,
       ),
       conference,
-      capabilities: {
-        documents: true,
-        operation: { name: 'lock', arguments: {} },
-        healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-        call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
-        text: { mcu: 'chat' },
-      },
+      capabilities,
       patienceMs: 500,
       leewayMs,
       pass: delay,
@@ -320,5 +321,6 @@ describe('SIP over TCP, with real peers', function () {
       },
       dispose: () => edge.resume(),
     }),
+    { capabilities, fallSilent: () => {}, forgetDialogs: () => {} },
   );
 });
