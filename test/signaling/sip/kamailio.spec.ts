@@ -296,13 +296,16 @@ describe('SIP over TCP, with real peers', function () {
     call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
     text: { mcu: 'chat' },
   };
+  const makePort = (): SipPort =>
+    new SipPort(
+      { uri: 'sip:alice@example.com', host: '127.0.0.1', port: edge.port, transport: 'tcp', commands: 'cccp' },
+      systemClock,
+    );
   signalingContract(
     'SIP over TCP, through Kamailio',
     (): Peer => ({
-      port: new SipPort(
-        { uri: 'sip:alice@example.com', host: '127.0.0.1', port: edge.port, transport: 'tcp', commands: 'cccp' },
-        systemClock,
-      ),
+      port: makePort(),
+      restart: makePort,
       conference,
       capabilities,
       patienceMs: 500,
@@ -315,6 +318,5 @@ describe('SIP over TCP, with real peers', function () {
       },
       dispose: () => edge.resume(),
     }),
-    { capabilities, fallSilent: () => {}, forgetDialogs: () => {} },
   );
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from '../../../nodes/signaling/pool/pool';
-import type { Clock } from '../../../nodes/signaling/port';
+import type { Clock, ResumablePort } from '../../../nodes/signaling/port';
 import { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { VirtualClock } from '../../support/virtual-clock';
@@ -31,8 +31,10 @@ async function memoryPeer(): Promise<Peer> {
   const pool = new Pool({}, clock);
   const server = serverOf(pool, clock);
   await server.load();
+  const makePort = (): ResumablePort => memoryPort(server, alice, clock);
   return {
-    port: memoryPort(server, alice, clock),
+    port: makePort(),
+    restart: makePort,
     conference,
     capabilities,
     patienceMs: 1_000,
@@ -51,8 +53,11 @@ async function loopbackPeer(transport: 'tcp' | 'udp'): Promise<Peer> {
   const pool = new Pool({ latencyMs: 1 }, systemClock);
   const server = serverOf(pool, systemClock);
   const port = await server.listen();
+  const makePort = (): SipPort =>
+    new SipPort({ uri: alice, host: '127.0.0.1', port, transport, commands: 'cccp' }, systemClock);
   return {
-    port: new SipPort({ uri: alice, host: '127.0.0.1', port, transport, commands: 'cccp' }, systemClock),
+    port: makePort(),
+    restart: makePort,
     conference,
     capabilities,
     patienceMs: 500,
@@ -69,8 +74,7 @@ async function loopbackPeer(transport: 'tcp' | 'udp'): Promise<Peer> {
 
 describe('the pool as a SIP server', function () {
   this.timeout(60_000);
-  const abilities = { capabilities, fallSilent: () => {}, forgetDialogs: () => {} };
-  signalingContract('SIP in memory, to the pool', memoryPeer, abilities);
-  signalingContract('SIP over TCP, to the pool', () => loopbackPeer('tcp'), abilities);
-  signalingContract('SIP over UDP, to the pool', () => loopbackPeer('udp'), abilities);
+  signalingContract('SIP in memory, to the pool', memoryPeer);
+  signalingContract('SIP over TCP, to the pool', () => loopbackPeer('tcp'));
+  signalingContract('SIP over UDP, to the pool', () => loopbackPeer('udp'));
 });
