@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { HealingMethod, JsonObject, SignalPurpose } from '../../nodes/recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
-import type { SignalingPort } from '../../nodes/signaling/port';
+import type { ResumablePort, SignalingPort } from '../../nodes/signaling/port';
 
 /** What a conferencing system, or a port to it, can. */
 export interface Capabilities {
@@ -40,7 +40,12 @@ export interface Peer {
   fallSilent?(): void | Promise<void>;
   /** The system forgets our dialogs, as after the death of a Focus. Absent where that cannot be arranged. */
   forgetDialogs?(): void | Promise<void>;
-  /** Frees what the peer holds, after the port was closed. */
+  /**
+   * The port of another process: for the same user, to the same system as far as that outlives a process. What the peer can
+   * arrange concerns the latest system. Absent where ports cannot be taken up.
+   */
+  restart?(): ResumablePort | Promise<ResumablePort>;
+  /** Frees what the peer holds, after all its ports were closed. */
   dispose?(): void | Promise<void>;
 }
 
@@ -134,7 +139,7 @@ export class Watch {
 }
 
 /** What tests need that not every peer has. */
-export type Abilities = Pick<Peer, 'capabilities' | 'fallSilent' | 'forgetDialogs'>;
+export type Abilities = Pick<Peer, 'capabilities' | 'fallSilent' | 'forgetDialogs' | 'restart'>;
 
 /**
  * The contract suite. `makePeer` is called before each test. `abilities` are those of a peer that cannot do everything:
@@ -174,6 +179,18 @@ export function signalingContract(
         if (lacks(found)) assert.fail('the peer cannot, which was to be said beforehand');
         await test(found);
       });
+    }
+
+    /** Places a call, when the MCU can be called. */
+    async function call(mcu: string, media: string[], callId = 'call-1'): Promise<void> {
+      const reported = (): boolean =>
+        watch.all('mcu-report').some((event) => event.mcu === mcu && event.report === 'active');
+      const active = watch.all('joined')[0]?.mcus?.[mcu] === 'active' || reported();
+      if (peer.capabilities.call?.reported && !active) {
+        await watch.next('mcu-report', (event) => event.mcu === mcu && event.report === 'active');
+      }
+      watch.perform({ effect: 'place-call', callId, mcu, media, timeoutMs: 5_000 });
+      await watch.next('call-accepted', (event) => event.callId === callId);
     }
 
     describe('joining', () => {
@@ -419,17 +436,6 @@ export function signalingContract(
     describe('calls', () => {
       beforeEach(() => watch.joined());
 
-      async function call(mcu: string, media: string[], callId = 'call-1'): Promise<void> {
-        const reported = (): boolean =>
-          watch.all('mcu-report').some((event) => event.mcu === mcu && event.report === 'active');
-        const active = watch.all('joined')[0]?.mcus?.[mcu] === 'active' || reported();
-        if (peer.capabilities.call?.reported && !active) {
-          await watch.next('mcu-report', (event) => event.mcu === mcu && event.report === 'active');
-        }
-        watch.perform({ effect: 'place-call', callId, mcu, media, timeoutMs: 5_000 });
-        await watch.next('call-accepted', (event) => event.callId === callId);
-      }
-
       itWith(
         ({ capabilities }) => capabilities.call,
         'a call is placed, its media flows where that is watched, and it is ended, with one answer each',
@@ -470,7 +476,6 @@ export function signalingContract(
           watch.perform({ effect: 'pause-session-timer', dialog: 1 });
           watch.perform({ effect: 'resume-session-timer', dialog: 1 });
           watch.perform({ effect: 'refresh-call', callId: 'call-1', mcu });
-          watch.perform({ effect: 'refresh-call', callId: 'never-placed', mcu });
           await peer.pass(peer.patienceMs);
           assert.equal(watch.all('call-ended').length, 0);
           for (const { flowing } of watch.all('media')) assert.ok(flowing);
@@ -527,6 +532,243 @@ export function signalingContract(
         watch.perform({ effect: 'end-call', callId: 'none', mcu: peer.capabilities.call?.mcu ?? 'audio-video' });
         await watch.next('call-ended', ({ callId }) => callId === 'none');
       });
+    });
+
+    describe('restarts', () => {
+      const restartable = ({ restart }: Abilities): Abilities['restart'] => restart;
+
+      /** The port, of a peer that can be restarted. */
+      const resumable = (): ResumablePort => peer.port as ResumablePort;
+
+      /** What is kept of the conference, as it is after it was written and read. */
+      function saved(): JsonObject {
+        const found = resumable().saved(peer.conference);
+        assert.ok(found, 'nothing to be kept');
+        const read: JsonObject = JSON.parse(JSON.stringify(found));
+        assert.deepEqual(read, found, 'what is kept is plain JSON');
+        return read;
+      }
+
+      /** The process ends without a word, and the next one takes up what was kept. */
+      async function restarted(restart: NonNullable<Abilities['restart']>, kept = saved()): Promise<void> {
+        const system = resumable().savedSystem();
+        await resumable().release();
+        watch.verify();
+        const port = await restart.call(peer);
+        peer.port = port;
+        if (system) assert.ok(port.restoreSystem(JSON.parse(JSON.stringify(system))));
+        watch = new Watch(peer);
+        assert.ok(port.restore(peer.conference, kept));
+      }
+
+      const resume = (dialog = 1, timeoutMs = 5_000): void => watch.perform({ effect: 'resume', dialog, timeoutMs });
+
+      itWith(restartable, 'there is nothing to be kept before a join, and after leaving', async () => {
+        assert.equal(resumable().saved(peer.conference), null);
+        assert.equal(resumable().saved('sip:never-attached@pool.example'), null);
+        await watch.joined();
+        saved();
+        watch.perform({ effect: 'leave', dialog: 1, silently: false });
+        await watch.next('left');
+        assert.equal(resumable().saved(peer.conference), null);
+      });
+
+      itWith(
+        restartable,
+        'what is to be kept is the same as long as nothing changes, and changes are told',
+        async () => {
+          const changed: (string | null)[] = [];
+          resumable().watch((conference) => changed.push(conference));
+          watch.join();
+          assert.equal(changed.length, 0, 'told from inside perform');
+          await watch.next('joined');
+          await peer.pass(peer.patienceMs);
+          assert.ok(changed.includes(peer.conference));
+          const before = resumable().saved(peer.conference);
+          changed.length = 0;
+          await peer.pass(peer.patienceMs);
+          assert.ok(!changed.includes(peer.conference));
+          assert.equal(resumable().saved(peer.conference), before);
+        },
+      );
+
+      itWith(
+        restartable,
+        'PER-2 what is taken up is the same once more, and tells nothing by itself',
+        async (restart) => {
+          await watch.joined();
+          await peer.pass(peer.patienceMs);
+          await restarted(restart);
+          saved();
+          await peer.pass(peer.patienceMs);
+          for (const event of watch.events) assert.equal(event.event, 'document', 'what the far end sends may come');
+        },
+      );
+
+      itWith(restartable, 'PER-2 a dialog goes on in another process, and the roster comes anew', async (restart) => {
+        const { documents, operation } = peer.capabilities;
+        await watch.joined();
+        await peer.pass(peer.patienceMs);
+        for (let process = 2; process <= 3; process += 1) {
+          await restarted(restart);
+          resume();
+          const { outcome, dialog, purpose } = await watch.outcome('resume');
+          assert.equal(outcome.kind, 'ok', JSON.stringify(outcome));
+          assert.deepEqual({ dialog, purpose }, { dialog: 1, purpose: 'refresh' });
+          if (documents) {
+            const { document } = await watch.next('document', (event) => event.newSubscription === true);
+            assert.equal(document.state, 'full');
+          }
+          if (operation) {
+            const { name, arguments: given, mcu } = operation;
+            const more = { operation: name, arguments: given, ...(mcu === undefined ? {} : { mcu }) };
+            watch.request('go-on', 'operation', more);
+            assert.equal((await watch.outcome('go-on')).outcome.kind, 'ok');
+          }
+          for (const name of ['remote-bye', 'ended', 'joined', 'join-failed', 'subscription-lost'] as const) {
+            assert.equal(watch.all(name).length, 0, name);
+          }
+        }
+        watch.perform({ effect: 'leave', dialog: 1, silently: false });
+        await watch.next('left');
+        assert.equal(resumable().saved(peer.conference), null);
+      });
+
+      itWith(restartable, 'PER-2 a dialog that was joined anew goes on under its own number', async (restart) => {
+        await watch.joined();
+        watch.join(2, true);
+        await watch.next('joined', ({ dialog }) => dialog === 2);
+        await restarted(restart);
+        resume(1);
+        const { outcome: replaced } = await watch.outcome('resume');
+        assert.ok(replaced.kind === 'refused' && replaced.status === 481, JSON.stringify(replaced));
+        resume(2);
+        const { outcome } = await watch.next('outcome', ({ dialog }) => dialog === 2);
+        assert.equal(outcome.kind, 'ok');
+      });
+
+      itWith(restartable, 'a dialog that is not known is refused with 481', async () => {
+        resume(7);
+        const { outcome, dialog } = await watch.outcome('resume');
+        assert.ok(outcome.kind === 'refused' && outcome.status === 481, JSON.stringify(outcome));
+        assert.equal(dialog, 7);
+      });
+
+      itWith(
+        (abilities) => abilities.forgetDialogs && abilities.restart,
+        'PER-2 a dialog that the far end has forgotten meanwhile is refused with 481',
+        async (restart) => {
+          await watch.joined();
+          const kept = saved();
+          await peer.forgetDialogs?.();
+          await restarted(restart, kept);
+          resume();
+          const { outcome } = await watch.outcome('resume');
+          assert.ok(outcome.kind === 'refused' && outcome.status === 481, JSON.stringify(outcome));
+          watch.perform({ effect: 'leave', dialog: 1, silently: true });
+          await watch.next('left');
+        },
+      );
+
+      itWith(
+        (abilities) => abilities.fallSilent && abilities.restart,
+        'a resumption that nobody answers has one outcome, when its time is up',
+        async (restart) => {
+          await watch.joined();
+          await restarted(restart);
+          await peer.fallSilent?.();
+          const timeoutMs = Math.round(peer.patienceMs / 2);
+          resume(1, timeoutMs);
+          const { outcome, elapsedMs } = await watch.outcome('resume');
+          assert.equal(outcome.kind, 'unreachable');
+          assert.ok(elapsedMs <= timeoutMs + peer.patienceMs / 4 + (peer.leewayMs ?? 0), `${elapsedMs} ms`);
+        },
+      );
+
+      itWith(
+        (abilities) => abilities.restart && abilities.capabilities.call,
+        'PER-2 a call goes on in another process, and its media are watched again',
+        async ({ mcu, media, watched }) => {
+          const { restart } = peer;
+          assert.ok(restart);
+          await watch.joined();
+          await call(mcu, media);
+          if (watched) await watch.next('media', (event) => event.flowing);
+          await restarted(restart);
+          resume();
+          assert.equal((await watch.outcome('resume')).outcome.kind, 'ok');
+          if (watched) {
+            const flow = await watch.next('media', (event) => event.flowing);
+            assert.deepEqual({ callId: flow.callId, mcu: flow.mcu }, { callId: 'call-1', mcu });
+          }
+          assert.equal(watch.all('call-ended').length, 0);
+          watch.perform({ effect: 'end-call', callId: 'call-1', mcu });
+          assert.equal((await watch.next('call-ended')).reason, 'HungUp');
+        },
+      );
+
+      itWith(
+        (abilities) => abilities.restart && abilities.capabilities.call,
+        'a call that is refreshed, and is not there any more, has ended',
+        async ({ mcu }) => {
+          await watch.joined();
+          watch.perform({ effect: 'refresh-call', callId: 'never-placed', mcu });
+          const ended = await watch.next('call-ended');
+          assert.deepEqual(ended, { event: 'call-ended', callId: 'never-placed', mcu, reason: 'RemoteHungUp' });
+          await peer.pass(peer.patienceMs);
+          assert.equal(watch.all('call-ended').length, 1);
+        },
+      );
+
+      itWith(restartable, 'what cannot be used is not taken up, and harms nothing', async () => {
+        await watch.joined();
+        const kept = saved();
+        watch.perform({ effect: 'leave', dialog: 1, silently: false });
+        await watch.next('left');
+        const { version, ...versionless } = kept;
+        for (const unusable of [{}, { version }, { ...kept, version: 1_000 }, versionless]) {
+          assert.equal(resumable().restore(peer.conference, unusable), false, JSON.stringify(unusable));
+        }
+        assert.equal(resumable().restore('sip:never-attached@pool.example', kept), false);
+        assert.equal(resumable().saved(peer.conference), null);
+        await watch.joined(2);
+      });
+
+      itWith(restartable, 'an abandoned conference is silent, and can be attached and joined again', async () => {
+        await watch.joined();
+        resumable().abandon(peer.conference);
+        resumable().abandon(peer.conference);
+        assert.equal(resumable().saved(peer.conference), null);
+        const before = watch.events.length;
+        watch.request('nobody', 'refresh');
+        await peer.pass(peer.patienceMs);
+        assert.equal(watch.events.length, before);
+        const again = new Watch(peer);
+        await again.joined(2);
+        again.verify();
+      });
+
+      itWith(
+        restartable,
+        'what is under way is answered before the port is released, and nothing after it',
+        async () => {
+          await watch.joined();
+          watch.request('late', 'refresh');
+          const started = performance.now();
+          await resumable().release();
+          assert.ok(performance.now() - started < 1_000);
+          const [only, ...others] = watch.all('outcome');
+          assert.ok(only && others.length === 0, 'exactly one outcome');
+          assert.equal(only.requestId, 'late');
+          const { outcome } = only;
+          assert.ok(outcome.kind === 'unreachable' && outcome.cause === 'transport' && outcome.written);
+          const before = watch.events.length;
+          await resumable().release();
+          watch.join(2);
+          await peer.pass(peer.patienceMs);
+          assert.equal(watch.events.length, before);
+        },
+      );
     });
 
     describe('detaching and closing', () => {

@@ -34,11 +34,14 @@ function poolPeer(options: Partial<PoolOptions>): Peer {
   };
 }
 
-signalingContract('pool', () => poolPeer({}));
-signalingContract('pool without latency', () => poolPeer({ latencyMs: 0, mcuActivationMs: 0 }));
-signalingContract('pool with jitter', () => poolPeer({ jitterMs: 30, seed: 7 }));
-signalingContract('pool with one hop and all servers together', () =>
-  poolPeer({ frontEnds: 2, hops: 1, mcuPlacement: 'together' }),
+const abilities = poolPeer({});
+signalingContract('pool', () => poolPeer({}), abilities);
+signalingContract('pool without latency', () => poolPeer({ latencyMs: 0, mcuActivationMs: 0 }), abilities);
+signalingContract('pool with jitter', () => poolPeer({ jitterMs: 30, seed: 7 }), abilities);
+signalingContract(
+  'pool with one hop and all servers together',
+  () => poolPeer({ frontEnds: 2, hops: 1, mcuPlacement: 'together' }),
+  abilities,
 );
 
 /** A pool with us in it, on virtual time. */

@@ -5,6 +5,7 @@
 import type { Authorizations } from './authentication';
 import { type IncomingMessage, type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 import { Negotiation } from './negotiation';
+import { type SavedDialog, sequenceMargin } from './saved';
 import type { SessionExpiration } from './session-expiration';
 import type { Terms } from './session-timer';
 
@@ -41,9 +42,13 @@ export class Dialog {
   readonly negotiation = new Negotiation();
   /** Session timer of an INVITE dialog. */
   session: SessionExpiration | null = null;
-  /** Methods that the far end takes, as far as it has said. */
-  private allowed: ReadonlySet<string> | null = null;
+  /** Called when what is kept of the dialog is not what it was. */
+  changed: () => void = () => {};
+  /** Value of Allow, as far as the far end has said which methods it takes. */
+  private allow = '';
   private localSequence = 0;
+  /** The one that was kept last. */
+  private keptSequence = 0;
   private remoteSequence = -1;
 
   constructor(
@@ -64,6 +69,34 @@ export class Dialog {
     return dialog;
   }
 
+  /** The dialog as another process has kept it. */
+  static restored(saved: SavedDialog, displayName: string): Dialog {
+    const { callId, localTag, remoteTag, remoteUri, remoteTarget, routeSet, remoteSequence, allow } = saved;
+    const localSequence = saved.localSequence + sequenceMargin;
+    const dialog = new Dialog(remoteUri, displayName, remoteTarget);
+    return Object.assign(dialog, { callId, localTag, remoteTag, routeSet, localSequence, remoteSequence, allow });
+  }
+
+  /** What another process needs to go on with it. */
+  save(): SavedDialog {
+    const { callId, localTag, remoteTag = '', remoteUri, remoteTarget, routeSet } = this;
+    const { localSequence, remoteSequence, allow } = this;
+    const session = this.session?.save() ?? null;
+    this.keptSequence = localSequence;
+    return {
+      callId,
+      localTag,
+      remoteTag,
+      remoteUri,
+      remoteTarget,
+      routeSet,
+      localSequence,
+      remoteSequence,
+      allow,
+      session,
+    };
+  }
+
   /** The same call, as another one made of it who answered too (RFC 3261, 13.2.2.4), or who answered too late. */
   branchOff(): Dialog {
     const other = new Dialog(this.remoteUri, this.displayName);
@@ -78,6 +111,7 @@ export class Dialog {
   /** CSeq number of the next request. */
   nextSequence(): number {
     this.localSequence += 1;
+    if (this.localSequence - this.keptSequence >= sequenceMargin / 2) this.changed();
     return this.localSequence;
   }
 
@@ -88,7 +122,8 @@ export class Dialog {
 
   /** Whether the far end takes requests of this method; who has not said takes all (RFC 3261, 20.5). */
   allows(method: string): boolean {
-    return this.allowed?.has(method) ?? true;
+    if (this.allow === '') return true;
+    return this.allow.split(',').some((each) => each.trim().toUpperCase() === method);
   }
 
   /** Whether a request is newer than all before it (RFC 3261, 12.2.2). An ACK has the number of its INVITE. */
@@ -109,6 +144,7 @@ export class Dialog {
     if (first || sentWithoutRoute) {
       this.routeSet = response.getHeaders('record-route').reverse();
       this.routeStale = false;
+      this.changed();
     }
   }
 
@@ -122,15 +158,18 @@ export class Dialog {
     if (first || (this.routeStale && recorded.length > 0)) {
       this.routeSet = recorded;
       this.routeStale = false;
+      this.changed();
     }
     this.learnTarget(request);
   }
 
   private learnTarget(message: IncomingMessage): void {
-    const target = contactOf(message);
-    if (target !== undefined) this.remoteTarget = target;
-    const allow = message.getHeaders('allow').join(',');
-    if (allow) this.allowed = new Set(allow.split(',').map((method) => method.trim().toUpperCase()));
+    const target = contactOf(message) ?? this.remoteTarget;
+    const allow = message.getHeaders('allow').join(',') || this.allow;
+    if (target === this.remoteTarget && allow === this.allow) return;
+    this.remoteTarget = target;
+    this.allow = allow;
+    this.changed();
   }
 }
 

@@ -5,6 +5,7 @@
 import { modalities } from '../../recovery/roster';
 import type { McuReports } from '../../recovery/signaling';
 import type { ConferenceUri, Medium, ReadDocument } from './conference-document';
+import type { SavedMcus } from './saved';
 
 /** Purposes of `conf-uris` that name no MCU (RFC 4575, 5.3.1). */
 const otherPurposes: ReadonlySet<string> = new Set(['participation', 'streaming', 'event', 'recording', 'web-page']);
@@ -12,9 +13,9 @@ const otherPurposes: ReadonlySet<string> = new Set(['participation', 'streaming'
 /** The MCUs of one participation, from one document to the next; what a document does not mention is as it was. */
 export class McuView {
   /** Entries of `conf-uris` in the latest document that had any. */
-  conferenceUris: readonly ConferenceUri[] = [];
+  conferenceUris: ConferenceUri[] = [];
   /** Entries of `available-media` in the latest document that had any. */
-  private available: readonly Medium[] | null = null;
+  private available: Medium[] | null = null;
   private conferenceActive = true;
   /** Types of the media that participants have. */
   private flowing = new Set<string>();
@@ -24,8 +25,23 @@ export class McuView {
     private readonly mcuOf: (purpose: string) => string,
   ) {}
 
+  /** As another process has kept it. */
+  restore({ conferenceUris, available, conferenceActive, flowing }: SavedMcus): void {
+    this.conferenceUris = conferenceUris;
+    this.available = available;
+    this.conferenceActive = conferenceActive;
+    this.flowing = new Set(flowing);
+  }
+
+  /** What another process needs to know of them. */
+  save(): SavedMcus {
+    const { conferenceUris, available, conferenceActive, flowing } = this;
+    return { conferenceUris, available, conferenceActive, flowing: [...flowing] };
+  }
+
+  /** Learns from a document. `conferenceUris` stays the same array where it says the same. */
   learn({ document, conferenceUris, availableMedia }: ReadDocument): void {
-    if (conferenceUris) this.conferenceUris = conferenceUris;
+    if (conferenceUris && !areEqual(conferenceUris, this.conferenceUris)) this.conferenceUris = conferenceUris;
     if (availableMedia) this.available = availableMedia;
     if (typeof document.properties?.active === 'boolean') this.conferenceActive = document.properties.active;
     if (document.state === 'full') this.flowing = new Set();
@@ -58,4 +74,10 @@ export class McuView {
     const offered = this.available.filter(({ status }) => status !== 'inactive').map(({ type }) => type);
     return types.some((type) => offered.includes(type) || this.flowing.has(type));
   }
+}
+
+function areEqual(some: readonly ConferenceUri[], others: readonly ConferenceUri[]): boolean {
+  const same = ({ uri, purpose }: ConferenceUri, index: number): boolean =>
+    others[index]?.uri === uri && others[index].purpose === purpose;
+  return some.length === others.length && some.every(same);
 }

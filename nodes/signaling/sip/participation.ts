@@ -7,8 +7,9 @@ import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 import { McuView } from './mcu-view';
-import { findsRouteStale, outcomeOf } from './outcome';
+import { dialogGone, findsRouteStale, meaningOf, outcomeOf } from './outcome';
 import { isReferable, Referral, referTarget } from './referral';
+import type { SavedParticipation } from './saved';
 import { SessionDescription } from './session-description';
 import { SessionExpiration } from './session-expiration';
 import { Subscription } from './subscription';
@@ -42,11 +43,12 @@ export interface ParticipationHost {
   mcuOf(purpose: string): string;
   /** URI of an MCU, as far as the conference has told it. */
   mcuUri(mcu: string): string | undefined;
+  /** What is kept of the participation is not what it was. */
+  changed(): void;
 }
 
 /** Joining, joined or gone: each `join` makes a new one. */
 export class Participation implements Usage {
-  readonly dialog: Dialog;
   private readonly mcus: McuView;
   private phase: 'joining' | 'entering' | 'joined' | 'over' = 'joining';
   private invitation: Exchange | null = null;
@@ -55,7 +57,7 @@ export class Participation implements Usage {
   private conferenceOver = false;
   /** The Focus has ended the dialog with a BYE. */
   private dialogEnded = false;
-  private readonly description = new SessionDescription();
+  private description = new SessionDescription();
   /** The Focus takes REFER (RFC 4579, 5). */
   private takesReferrals = false;
   private readonly referrals = new Set<Referral>();
@@ -66,13 +68,51 @@ export class Participation implements Usage {
     private readonly host: ParticipationHost,
     readonly number: number,
     private readonly displayName: string,
+    readonly dialog = new Dialog(host.conference, displayName),
   ) {
-    this.dialog = new Dialog(host.conference, displayName);
     this.mcus = new McuView((purpose) => host.mcuOf(purpose));
-    this.dialog.session = new SessionExpiration(host.agent.clock, {
+    const changed = (): void => host.changed();
+    dialog.changed = changed;
+    dialog.session = new SessionExpiration(host.agent.clock, {
       refresh: () => this.refreshSession(),
       expired: () => host.tell(this, { event: 'session-expired', dialog: number }),
+      changed,
     });
+  }
+
+  /** As another process has kept it. Nothing is sent before it is resumed. */
+  static restored(host: ParticipationHost, saved: SavedParticipation, displayName: string): Participation {
+    const { number, dialog, takesReferrals, conferenceOver, dialogEnded } = saved;
+    const participation = new Participation(host, number, displayName, Dialog.restored(dialog, displayName));
+    participation.phase = 'joined';
+    participation.description = SessionDescription.restored(saved.description);
+    participation.takesReferrals = takesReferrals;
+    participation.conferenceOver = conferenceOver;
+    participation.dialogEnded = dialogEnded;
+    participation.subscription = participation.subscriptionTo(saved.subscription.target);
+    participation.subscription.restore(saved.subscription);
+    participation.mcus.restore(saved.mcus);
+    if (dialog.session) participation.dialog.session?.restore(dialog.session);
+    host.agent.register(participation);
+    return participation;
+  }
+
+  /** What another process needs to go on with it; null until it is joined. */
+  save(): SavedParticipation | null {
+    const { number, description, takesReferrals, conferenceOver, dialogEnded, mcus } = this;
+    const subscription = this.subscription?.save();
+    if (this.phase !== 'joined' || !subscription) return null;
+    const dialog = this.dialog.save();
+    return {
+      number,
+      dialog,
+      description: description.save(),
+      takesReferrals,
+      conferenceOver,
+      dialogEnded,
+      subscription,
+      mcus: mcus.save(),
+    };
   }
 
   /** Where MCUs are reached, as far as the conference has told it. */
@@ -125,6 +165,20 @@ export class Participation implements Usage {
     this.drop();
   }
 
+  /**
+   * After it was restored: tells the Focus where we are now, with a session timer from now on, and subscribes to the roster
+   * anew, unless the dialog has turned out to be gone.
+   */
+  resume(timeoutMs: number, settled: (method: string, outcome: Outcome) => void): void {
+    if (!this.hasDialog || this.dialogEnded) return settled('UPDATE', dialogGone());
+    this.refreshTarget(healingMethods, timeoutMs, (method, outcome) => {
+      const sent = method === 're-INVITE' ? 'INVITE' : method;
+      const gone = outcome.kind === 'refused' && meaningOf(outcome.status, sent).ends !== 'request';
+      if (!gone) this.refreshRoster(true);
+      settled(method, outcome);
+    });
+  }
+
   /** Asks for a full document; with `anew`, in a new subscription. */
   refreshRoster(anew: boolean): void {
     if (this.hasDialog) this.subscription?.ask(anew);
@@ -153,10 +207,10 @@ export class Participation implements Usage {
         reply(200);
         return this.ended();
       case 'UPDATE':
-        reply(200, [], request.body ? this.description.answer(this.host.agent.localHost, request.body) : undefined);
+        reply(200, [], request.body ? this.answer(request) : undefined);
         return this.host.tell(this, { event: 'remote-update', dialog: this.number });
       case 'INVITE':
-        return reply(200, [], this.description.answer(this.host.agent.localHost, request.body));
+        return reply(200, [], this.answer(request));
       case 'INFO':
         reply(200);
         return this.readResult(request);
@@ -184,20 +238,32 @@ export class Participation implements Usage {
     const { agent } = this.host;
     this.phase = 'entering';
     this.cancelTimer = agent.clock.after(firstDocumentMs, () => this.joined(null));
-    this.subscription = new Subscription(agent, () => this.host.random(), this.dialog.remoteTarget, this.displayName, {
-      document: (read, newSubscription) => this.document(read, newSubscription),
-      unreadable: (message) => this.host.tell(this, { event: 'unreadable', dialog: this.number, message }),
-      lost: (reason) => this.subscriptionLost(reason),
-    });
+    this.subscription = this.subscriptionTo(this.dialog.remoteTarget);
     this.subscription.refresh(undefined, (answer) => {
       // 489, 405, …: this server has conferences, but no rosters.
       if (outcomeOf(answer).kind === 'refused') this.joined(null);
     });
   }
 
+  private subscriptionTo(target: string): Subscription {
+    return new Subscription(this.host.agent, () => this.host.random(), target, this.displayName, {
+      document: (read, newSubscription) => this.document(read, newSubscription),
+      unreadable: (message) => this.host.tell(this, { event: 'unreadable', dialog: this.number, message }),
+      lost: (reason) => this.subscriptionLost(reason),
+      changed: () => this.host.changed(),
+    });
+  }
+
+  private answer(request: IncomingRequestMessage): Body {
+    const body = this.description.answer(this.host.agent.localHost, request.body);
+    this.host.changed();
+    return body;
+  }
+
   private joined(document: ConferenceDocument | null): void {
     if (this.phase !== 'entering') return;
     this.phase = 'joined';
+    this.host.changed();
     this.cancelTimer();
     const event = {
       event: 'joined',
@@ -214,7 +280,9 @@ export class Participation implements Usage {
   private document(read: ReadDocument, newSubscription: boolean): void {
     const { document } = read;
     const before = this.mcus.reports();
+    const { conferenceUris } = this.mcus;
     this.mcus.learn(read);
+    if (conferenceUris !== this.mcus.conferenceUris) this.host.changed();
     if (document.state === 'deleted') return this.conferenceEnded();
     if (this.phase === 'entering') {
       // Without a full one there is nothing to merge a part into (RFC 4575, 4.6).
@@ -227,7 +295,9 @@ export class Participation implements Usage {
     const after = this.mcus.reports();
     for (const mcu of new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])) {
       const report = after?.[mcu] ?? 'inactive';
-      if (before?.[mcu] !== report) this.host.tell(this, { event: 'mcu-report', dialog: this.number, mcu, report });
+      if (before?.[mcu] === report) continue;
+      this.host.changed();
+      this.host.tell(this, { event: 'mcu-report', dialog: this.number, mcu, report });
     }
   }
 
@@ -235,6 +305,7 @@ export class Participation implements Usage {
     if (this.conferenceOver) return;
     this.joined(null);
     this.conferenceOver = true;
+    this.host.changed();
     this.host.tell(this, { event: 'ended', dialog: this.number, cause: 'conference-ended' });
   }
 
@@ -249,6 +320,7 @@ export class Participation implements Usage {
   private ended(): void {
     if (!this.hasDialog || this.dialogEnded) return;
     this.dialogEnded = true;
+    this.host.changed();
     this.joined(null);
     if (!this.conferenceOver) this.host.tell(this, { event: 'remote-bye', dialog: this.number });
   }

@@ -4,12 +4,16 @@
  */
 
 import type { Body } from './exchange';
+import type { SavedDescription } from './saved';
 
 /** Payload types that we say we take: PCMU and PCMA (RFC 3551), which every server has. */
 const audioFormats = ['0', '8'];
 
 /** Our description of one session, offer and answer alike: origin and ports stay, the version says whether all is as before. */
 export class SessionDescription {
+  /** Our address when it was first written, which names the session. */
+  private origin = '';
+  /** The address of the media. */
   private host = '';
   private version = 0;
   private streams: string[] = [];
@@ -18,8 +22,32 @@ export class SessionDescription {
     /** Kinds of media to offer; what is neither audio nor video travels as signaling. Servers want at least one stream. */
     private readonly media: readonly string[] = [],
     /** The port at which audio is received; null: it is inactive, as all else. */
-    private readonly audioPort: number | null = null,
+    private audioPort: number | null = null,
   ) {}
+
+  /** As another process has kept it. */
+  static restored(saved: SavedDescription): SessionDescription {
+    return Object.assign(new SessionDescription(), saved);
+  }
+
+  /** What another process needs to go on with it. */
+  save(): SavedDescription {
+    const { origin, host, version, streams, audioPort } = this;
+    return { origin, host, version, streams, audioPort };
+  }
+
+  /** The audio is received at another port from now on, or at none: the next offer says so (RFC 3264, 8.3.1). */
+  move(host: string, port: number | null): void {
+    const before = `m=audio ${this.audioPort} `;
+    this.streams = this.streams.map((stream) => {
+      if (!stream.startsWith(before)) return stream;
+      if (port !== null) return stream.replace(before, `m=audio ${port} `);
+      return inactive((stream.split('\r\n', 1)[0] ?? '').replace(before, 'm=audio 9 '));
+    });
+    this.host = host;
+    this.audioPort = port;
+    this.version += 1;
+  }
 
   /** An offer: the first one, or all as it was (RFC 3264, 8). `host` is our address. */
   offer(host: string): Body {
@@ -63,13 +91,20 @@ export class SessionDescription {
 
   private write(host: string, streams: string[]): Body {
     // A later address of ours is the signaling's alone: that of the media is where their port is.
-    if (this.host === '') this.host = host;
+    if (this.origin === '') {
+      this.origin = host;
+      this.host = host;
+    }
     if (streams.join() !== this.streams.join()) this.version += 1;
     this.streams = streams;
-    const address = `IN ${this.host.includes(':') ? 'IP6' : 'IP4'} ${this.host}`;
-    const lines = ['v=0', `o=- 1 ${this.version} ${address}`, 's=-', `c=${address}`, 't=0 0', ...streams];
+    const origin = `o=- 1 ${this.version} ${address(this.origin)}`;
+    const lines = ['v=0', origin, 's=-', `c=${address(this.host)}`, 't=0 0', ...streams];
     return { contentType: 'application/sdp', content: `${lines.join('\r\n')}\r\n` };
   }
+}
+
+function address(host: string): string {
+  return `IN ${host.includes(':') ? 'IP6' : 'IP4'} ${host}`;
 }
 
 /** A stream at our port. RTCP has the next one: that both share one is not offered, so nobody may (RFC 5761, 5.1.1). */

@@ -1,5 +1,6 @@
 /** The session timer of one dialog (RFC 4028): runs by what the last INVITE or UPDATE has agreed on, in either role. */
 import type { Clock } from '../port';
+import type { SavedSession } from './saved';
 import {
   type Agreement,
   acceptance,
@@ -23,6 +24,8 @@ export interface SessionOwner {
   refresh(): void;
   /** Neither side has refreshed the session in time. Called once. */
   expired(): void;
+  /** What is kept of the session timer is not what it was. */
+  changed(): void;
 }
 
 export class SessionExpiration {
@@ -39,6 +42,19 @@ export class SessionExpiration {
     private readonly owner: SessionOwner,
   ) {}
 
+  /** What another process needs to go on with it. */
+  save(): SavedSession {
+    const { agreed, minimumSeconds, standsStill } = this;
+    return { agreed, minimumSeconds, standsStill };
+  }
+
+  /** As another process has kept it, with its full interval: what is left of it is not known, and a refresh comes first. */
+  restore({ agreed, minimumSeconds, standsStill }: SavedSession): void {
+    this.minimumSeconds = minimumSeconds;
+    this.standsStill = standsStill;
+    this.agree(agreed);
+  }
+
   /** Headers of an INVITE or UPDATE of ours. */
   get proposal(): string[] {
     return proposal(this.agreed, this.minimumSeconds);
@@ -54,6 +70,7 @@ export class SessionExpiration {
     const seconds = readSeconds(minSe);
     if (seconds === undefined || seconds <= this.minimumSeconds || seconds > longestMinimumSeconds) return false;
     this.minimumSeconds = seconds;
+    this.owner.changed();
     return true;
   }
 
@@ -71,12 +88,14 @@ export class SessionExpiration {
 
   /** Stands still while the route is broken (UCMA, Session dialog resiliency). */
   pause(): void {
+    if (!this.standsStill) this.owner.changed();
     this.standsStill = true;
     this.cancelTimer();
   }
 
   /** Starts again with the full interval. A refresh that was due meanwhile is sent at once: the far end did not pause. */
   resume(): void {
+    if (this.standsStill) this.owner.changed();
     this.standsStill = false;
     if (!this.agreed) return;
     const now = this.clock.now();
@@ -90,6 +109,8 @@ export class SessionExpiration {
   }
 
   private agree(agreed: Agreement | null): void {
+    const { intervalMs, refresher } = this.agreed ?? {};
+    if (agreed?.intervalMs !== intervalMs || agreed?.refresher !== refresher) this.owner.changed();
     this.agreed = agreed;
     this.cancelTimer();
     if (!agreed) return;

@@ -2,15 +2,18 @@
  * Real conferencing systems over SIP (RFC 3261, 4579, 4575): the signaling port that speaks to a Focus through one
  * connection to the next hop.
  */
+import { setImmediate as eventsHaveLeft } from 'node:timers/promises';
+import type { JsonObject } from '../../recovery/messages';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
-import type { Clock, SignalingPort } from '../port';
+import type { Clock, ResumablePort } from '../port';
 import type { Credentials } from './authentication';
-import { Call } from './call';
+import { Call, type CallHost } from './call';
 import { Dialog } from './dialog';
 import type { Flow, FlowListener } from './flow/flow';
 import { flowsTo, type NextHopOptions, preloadedRoute } from './flow/next-hop';
 import { dialogGone, outcomeOf } from './outcome';
 import { Participation, type ParticipationHost, type RequestEffect } from './participation';
+import { isSavedConference, type SavedConference, savedVersion } from './saved';
 import { UserAgent } from './user-agent';
 
 /** What a conference without `conf-uris` carries at its own URI: voice, and text as MESSAGE. */
@@ -34,11 +37,14 @@ export interface SipOptions extends NextHopOptions {
 }
 
 /** Signaling over SIP. */
-export class SipPort implements SignalingPort {
+export class SipPort implements ResumablePort {
   private readonly agent: UserAgent;
   private readonly conferences = new Map<string, Conference>();
   private closing: Promise<void> | null = null;
   private events: (() => void)[] = [];
+  private watcher: ((conference: string | null) => void) | null = null;
+  /** Conferences that the watcher is to be told of. */
+  private changes = new Set<string>();
 
   /**
    * Throws a RangeError where the options make no sense, or name files that cannot be used.
@@ -73,7 +79,14 @@ export class SipPort implements SignalingPort {
     this.detach(conference);
     this.conferences.set(
       conference,
-      new Conference(conference, this.options, this.agent, listener, (deliver) => this.later(deliver)),
+      new Conference(
+        conference,
+        this.options,
+        this.agent,
+        listener,
+        (deliver) => this.later(deliver),
+        () => this.changed(conference),
+      ),
     );
   }
 
@@ -94,6 +107,57 @@ export class SipPort implements SignalingPort {
     return this.closing;
   }
 
+  saved(conference: string): JsonObject | null {
+    return this.conferences.get(conference)?.saved ?? null;
+  }
+
+  restore(conference: string, saved: JsonObject): boolean {
+    return this.conferences.get(conference)?.restore(saved) ?? false;
+  }
+
+  /** Conferences share nothing but the connection. */
+  savedSystem(): null {
+    return null;
+  }
+
+  restoreSystem(): false {
+    return false;
+  }
+
+  watch(changed: (conference: string | null) => void): void {
+    this.watcher = changed;
+  }
+
+  abandon(conference: string): void {
+    this.conferences.get(conference)?.abandon();
+    this.conferences.delete(conference);
+  }
+
+  release(): Promise<void> {
+    this.closing ??= this.letGo();
+    return this.closing;
+  }
+
+  private async letGo(): Promise<void> {
+    // What becomes of the conferences here is not what is to be kept of them.
+    this.watcher = null;
+    this.agent.release();
+    await eventsHaveLeft();
+    for (const conference of [...this.conferences.keys()]) this.abandon(conference);
+  }
+
+  private changed(conference: string): void {
+    const { watcher, changes } = this;
+    if (!watcher) return;
+    if (changes.size === 0) {
+      queueMicrotask(() => {
+        this.changes = new Set();
+        for (const each of changes) if (this.conferences.has(each)) this.watcher?.(each);
+      });
+    }
+    changes.add(conference);
+  }
+
   /** Events leave in the order in which they arose, and never from inside a call of ours. */
   private later(deliver: () => void): void {
     if (this.events.length === 0) {
@@ -108,13 +172,16 @@ export class SipPort implements SignalingPort {
 }
 
 /** One attached conference: the participation of its latest join, and its calls, which outlive a re-join. */
-class Conference implements ParticipationHost {
+class Conference implements ParticipationHost, CallHost {
   private participation: Participation | null = null;
   private readonly calls = new Map<string, Call>();
   private displayName: string;
   /** The model was told that the connection is lost. */
   private toldLost = false;
   private attached = true;
+  /** What was saved last, and whether it is so still. */
+  private kept: SavedConference | null = null;
+  private isCurrent = true;
 
   constructor(
     readonly conference: string,
@@ -122,6 +189,7 @@ class Conference implements ParticipationHost {
     readonly agent: UserAgent,
     private readonly listener: (event: SignalingEvent) => void,
     private readonly later: (deliver: () => void) => void,
+    private readonly tellChange: () => void,
   ) {
     this.displayName = options.displayName ?? '';
   }
@@ -153,6 +221,8 @@ class Conference implements ParticipationHost {
         return this.join(effect.dialog, effect.displayName);
       case 'leave':
         return this.leave(effect.dialog, effect.silently);
+      case 'resume':
+        return this.resume(effect.dialog, effect.timeoutMs);
       case 'request':
         return this.request(effect);
       case 'refresh-roster':
@@ -160,7 +230,7 @@ class Conference implements ParticipationHost {
       case 'place-call':
         return this.placeCall(effect);
       case 'refresh-call':
-        return this.calls.get(effect.callId)?.refresh();
+        return this.refreshCall(effect.callId, effect.mcu);
       case 'end-call':
         return this.endCall(effect.callId, effect.mcu);
       case 'send-text':
@@ -179,6 +249,38 @@ class Conference implements ParticipationHost {
     this.attached = false;
     this.participation?.leave(false, () => {});
     for (const call of [...this.calls.values()]) call.end();
+  }
+
+  /** The conference is detached without a word. */
+  abandon(): void {
+    this.attached = false;
+    this.participation?.replace();
+    for (const call of [...this.calls.values()]) call.drop();
+  }
+
+  /** What another process needs to go on; null where nothing is open. */
+  get saved(): SavedConference | null {
+    if (!this.isCurrent) {
+      this.isCurrent = true;
+      this.kept = this.save();
+    }
+    return this.kept;
+  }
+
+  /** Takes up what another process has saved; false where that cannot be used, or something is open already. */
+  restore(saved: JsonObject): boolean {
+    if (this.participation || this.calls.size > 0 || !isSavedConference(saved)) return false;
+    const { participation, calls, uri, displayName } = saved;
+    // Somebody else's dialogs are not ours, nor are those of another conference.
+    if (uri !== this.uri || (participation && participation.dialog.remoteUri !== this.conference)) return false;
+    this.displayName = displayName;
+    this.participation = participation && Participation.restored(this, participation, displayName);
+    for (const call of calls) {
+      const mediaTimeoutMs = this.options.mediaTimeoutMs ?? 0;
+      this.calls.set(call.callId, Call.restored(this, call, displayName, mediaTimeoutMs));
+    }
+    this.changed();
+    return true;
   }
 
   transportLost(message: string): void {
@@ -202,6 +304,12 @@ class Conference implements ParticipationHost {
     this.later(() => {
       if (this.attached && this.participation === from) this.listener(event);
     });
+  }
+
+  /** Of all that is open. */
+  changed(): void {
+    this.isCurrent = false;
+    this.tellChange();
   }
 
   mcuOf(purpose: string): string {
@@ -233,6 +341,7 @@ class Conference implements ParticipationHost {
     this.displayName = displayName ?? this.options.displayName ?? '';
     this.participation = new Participation(this, dialog, this.displayName);
     this.participation.join();
+    this.changed();
   }
 
   private leave(dialog: number, silently: boolean): void {
@@ -241,6 +350,22 @@ class Conference implements ParticipationHost {
     if (!participation) return left();
     this.participation = null;
     participation.leave(silently, left);
+    this.changed();
+  }
+
+  private resume(dialog: number, timeoutMs: number): void {
+    const startedAt = this.agent.clock.now();
+    const settled = (method: string, outcome: Outcome): void => {
+      const elapsedMs = this.agent.clock.now() - startedAt;
+      // With this the model knows that there is no connection, and wants to hear when there is one.
+      this.toldLost ||= outcome.kind === 'unreachable' && outcome.cause === 'transport';
+      const request = { requestId: 'resume', dialog, purpose: 'refresh', method } as const;
+      this.tellAlways({ event: 'outcome', ...request, outcome, elapsedMs });
+    };
+    const participation = this.current(dialog);
+    if (participation) participation.resume(timeoutMs, settled);
+    else settled('UPDATE', dialogGone());
+    for (const call of this.calls.values()) call.refresh();
   }
 
   private request(effect: RequestEffect): void {
@@ -268,18 +393,17 @@ class Conference implements ParticipationHost {
       this.tellAlways({ event: 'call-failed', callId, mcu, outcome: { kind: 'unsupported', message } });
       return;
     }
-    const call = new Call(
-      this.agent,
-      callId,
-      mcu,
-      target,
-      this.displayName,
-      (event) => this.tellAlways(event),
-      () => this.calls.delete(callId),
-      hasAudio(mcu, effect.media) ? (this.options.mediaTimeoutMs ?? 0) : 0,
-    );
+    const dialog = new Dialog(target, this.displayName);
+    const mediaTimeoutMs = hasAudio(mcu, effect.media) ? (this.options.mediaTimeoutMs ?? 0) : 0;
+    const call = new Call(this, callId, mcu, dialog, mediaTimeoutMs);
     this.calls.set(callId, call);
     call.place(effect.media, effect.timeoutMs);
+  }
+
+  private refreshCall(callId: string, mcu: string): void {
+    const call = this.calls.get(callId);
+    if (call) call.refresh();
+    else this.tellAlways({ event: 'call-ended', callId, mcu, reason: 'RemoteHungUp' });
   }
 
   private endCall(callId: string, mcu: string): void {
@@ -309,8 +433,23 @@ class Conference implements ParticipationHost {
     else settled(dialogGone());
   }
 
+  private save(): SavedConference | null {
+    const participation = this.participation?.save() ?? null;
+    const calls = [...this.calls.values()].flatMap((call) => call.save() ?? []);
+    if (!participation && calls.length === 0) return null;
+    const { uri, displayName } = this;
+    return { version: savedVersion, uri, displayName, participation, calls };
+  }
+
+  // -------------------------------------------------------------------------------------------------- for calls
+
+  over(call: Call): void {
+    if (this.calls.get(call.callId) === call) this.calls.delete(call.callId);
+    this.changed();
+  }
+
   /** What concerns no dialog of a participation, or is owed also after that was replaced. */
-  private tellAlways(event: SignalingEvent): void {
+  tellAlways(event: SignalingEvent): void {
     this.later(() => {
       if (this.attached) this.listener(event);
     });

@@ -10,6 +10,7 @@ import type { Answer, Exchange } from './exchange';
 import { reconnectionDelay } from './flow/reconnecting-flow';
 import type { IncomingRequestMessage, IncomingResponseMessage } from './library';
 import { asksForNewRoute, outcomeOf } from './outcome';
+import type { SavedSubscription } from './saved';
 import type { Reply, Usage, UserAgent } from './user-agent';
 
 /** What is asked for; the default of the package (RFC 4575, 3.4), in seconds. */
@@ -37,6 +38,8 @@ export interface SubscriptionListener {
   unreadable(message: string): void;
   /** There was a subscription, and there is no way back to one. */
   lost(reason: string): void;
+  /** What is kept of it is not what it was. */
+  changed(): void;
 }
 
 /** One subscription after another to the same roster: where one has ended, a new one takes its place (RFC 6665, 4.1.3). */
@@ -74,7 +77,28 @@ export class Subscription implements Usage {
     private readonly displayName: string,
     private readonly listener: SubscriptionListener,
   ) {
-    this.dialog = new Dialog(target, displayName);
+    this.dialog = this.newDialog();
+  }
+
+  /**
+   * As another process has kept it. A NOTIFY in its dialog is answered 481, which ends it at the Focus (RFC 6665, 4.2.2):
+   * what came between is lost, so that nothing of it could be used. `ask` for one anew unsubscribes it, which spares the
+   * Focus sending notifications to where nobody is.
+   */
+  restore(saved: SavedSubscription): void {
+    this.final = saved.final;
+    this.wasAccepted = saved.wasAccepted;
+    this.everNotified = saved.everNotified;
+    if (!saved.dialog) return;
+    this.dialog = Dialog.restored(saved.dialog, this.displayName);
+    this.state = 'accepted';
+  }
+
+  /** What another process needs to go on with it. */
+  save(): SavedSubscription {
+    const { target, dialog, final, wasAccepted, everNotified } = this;
+    const isThere = this.state === 'accepted' && dialog.remoteTag !== undefined;
+    return { target, dialog: isThere ? dialog.save() : null, final, wasAccepted, everNotified };
   }
 
   /** Subscribes, or refreshes: either way the Focus sends a full document (RFC 4575, 4.6). */
@@ -114,12 +138,14 @@ export class Subscription implements Usage {
     this.cancelTimer();
     this.cancelTimerN();
     this.agent.unregister(this);
+    this.listener.changed();
   }
 
   receive(request: IncomingRequestMessage, reply: Reply): void {
     if (request.method !== 'NOTIFY' && request.method !== 'BENOTIFY') return reply(405);
     reply(200);
     this.notified = true;
+    if (!this.everNotified) this.listener.changed();
     this.everNotified = true;
     this.silences = 0;
     this.cancelTimerN();
@@ -238,9 +264,15 @@ export class Subscription implements Usage {
   private restart(): void {
     this.drop();
     this.refreshing = null;
-    this.dialog = new Dialog(this.target, this.displayName);
+    this.dialog = this.newDialog();
     this.state = 'new';
     this.fresh = true;
+  }
+
+  private newDialog(): Dialog {
+    const dialog = new Dialog(this.target, this.displayName);
+    dialog.changed = () => this.listener.changed();
+    return dialog;
   }
 
   private subscribe(seconds: number, timeoutMs: number, settled: (answer: Answer) => void): Exchange {
@@ -254,7 +286,10 @@ export class Subscription implements Usage {
     const most = this.requestedSeconds;
     const seconds = granted > 0 ? Math.min(Math.max(granted, shortestSeconds), most) : most;
     const now = this.agent.clock.now();
-    if (this.state !== 'accepted') this.acceptedAt = now;
+    if (this.state !== 'accepted') {
+      this.acceptedAt = now;
+      this.listener.changed();
+    }
     this.state = 'accepted';
     this.wasAccepted = true;
     this.expiresAt = now + seconds * 1000;

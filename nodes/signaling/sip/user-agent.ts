@@ -121,6 +121,16 @@ export class UserAgent implements ExchangeHost {
     if (this.usages.get(usage.dialog.callId) === usage) this.usages.delete(usage.dialog.callId);
   }
 
+  /** Closes the connection at once: nothing is said to anybody, and what waits for an answer fails. */
+  release(): void {
+    this.closingAt ??= this.clock.now();
+    this.flow.close();
+    for (const exchange of [...this.exchanges, ...this.transactions.values()]) {
+      // It need not have been written. But who was told so might repeat what was on its way to be.
+      exchange.fail('transport', 'the port was released', true);
+    }
+  }
+
   /** Waits a moment for what is still under way, then closes the connection. */
   async close(): Promise<void> {
     if (this.closingAt !== null) return;

@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
-import {
-  freePort,
-  KamailioEdge,
-  KamailioFocus,
-  peersTimeoutMs,
-  SippFocus,
-  skipWithoutPeers,
-} from '../../support/peers';
-import { type Peer, signalingContract } from '../contract';
+import { freePort } from '../../support/free-port';
+import { KamailioEdge, KamailioFocus, peersTimeoutMs, SippFocus, skipWithoutPeers } from '../../support/peers';
+import { type Capabilities, type Peer, signalingContract } from '../contract';
 import { Endpoint, leewayMs, systemClock } from './harness';
 
 describe('SIP over TCP, with real peers', function () {
@@ -295,21 +289,25 @@ describe('SIP over TCP, with real peers', function () {
     }
   });
 
+  const capabilities: Capabilities = {
+    documents: true,
+    operation: { name: 'lock', arguments: {} },
+    healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
+    call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
+    text: { mcu: 'chat' },
+  };
+  const makePort = (): SipPort =>
+    new SipPort(
+      { uri: 'sip:alice@example.com', host: '127.0.0.1', port: edge.port, transport: 'tcp', commands: 'cccp' },
+      systemClock,
+    );
   signalingContract(
     'SIP over TCP, through Kamailio',
     (): Peer => ({
-      port: new SipPort(
-        { uri: 'sip:alice@example.com', host: '127.0.0.1', port: edge.port, transport: 'tcp', commands: 'cccp' },
-        systemClock,
-      ),
+      port: makePort(),
+      restart: makePort,
       conference,
-      capabilities: {
-        documents: true,
-        operation: { name: 'lock', arguments: {} },
-        healing: ['UPDATE', 're-INVITE', 'OPTIONS'],
-        call: { mcu: 'audio-video', media: ['audio'], watched: false, reported: false },
-        text: { mcu: 'chat' },
-      },
+      capabilities,
       patienceMs: 500,
       leewayMs,
       pass: delay,

@@ -1,6 +1,6 @@
 /** The real client stack joined to the real server without sockets, in virtual time. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock, SignalingPort } from '../../../nodes/signaling/port';
+import type { Clock, ResumablePort } from '../../../nodes/signaling/port';
 import { type Flow, type FlowAddress, FlowError, type FlowListener } from '../../../nodes/signaling/sip/flow/flow';
 import type { Link } from '../../../nodes/signaling/sip/server/link';
 import type { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
@@ -95,13 +95,20 @@ export async function passVirtually(clock: VirtualClock, ms: number): Promise<vo
 }
 
 /** A client of the server, in virtual time; while it closes, time passes by itself. */
-export function memoryPort(server: SipServer, uri: string, clock: VirtualClock): SignalingPort {
+export function memoryPort(server: SipServer, uri: string, clock: VirtualClock): ResumablePort {
   const options = { uri, host: '127.0.0.1', transport: 'tcp', commands: 'cccp' } as const;
   const port = new SipPort(options, clock, (_, listener) => new MemoryFlow(server, clock, listener));
   return {
     attach: (conference, listener) => port.attach(conference, listener),
     perform: (conference, effect) => port.perform(conference, effect),
     detach: (conference) => port.detach(conference),
+    saved: (conference) => port.saved(conference),
+    restore: (conference, saved) => port.restore(conference, saved),
+    savedSystem: () => port.savedSystem(),
+    restoreSystem: () => port.restoreSystem(),
+    watch: (changed) => port.watch(changed),
+    abandon: (conference) => port.abandon(conference),
+    release: () => port.release(),
     async close() {
       let open = true;
       const closed = port.close().then(() => {

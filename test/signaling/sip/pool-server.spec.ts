@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from '../../../nodes/signaling/pool/pool';
-import type { Clock } from '../../../nodes/signaling/port';
+import type { Clock, ResumablePort } from '../../../nodes/signaling/port';
 import { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { VirtualClock } from '../../support/virtual-clock';
 import { type Capabilities, type Peer, signalingContract } from '../contract';
-import { systemClock } from './harness';
+import { leewayMs, systemClock } from './harness';
 import { memoryPort, passVirtually } from './memory-flow';
 
 const conference = 'sip:standup@pool.example';
@@ -31,8 +31,10 @@ async function memoryPeer(): Promise<Peer> {
   const pool = new Pool({}, clock);
   const server = serverOf(pool, clock);
   await server.load();
+  const makePort = (): ResumablePort => memoryPort(server, alice, clock);
   return {
-    port: memoryPort(server, alice, clock),
+    port: makePort(),
+    restart: makePort,
     conference,
     capabilities,
     patienceMs: 1_000,
@@ -51,11 +53,15 @@ async function loopbackPeer(transport: 'tcp' | 'udp'): Promise<Peer> {
   const pool = new Pool({ latencyMs: 1 }, systemClock);
   const server = serverOf(pool, systemClock);
   const port = await server.listen();
+  const makePort = (): SipPort =>
+    new SipPort({ uri: alice, host: '127.0.0.1', port, transport, commands: 'cccp' }, systemClock);
   return {
-    port: new SipPort({ uri: alice, host: '127.0.0.1', port, transport, commands: 'cccp' }, systemClock),
+    port: makePort(),
+    restart: makePort,
     conference,
     capabilities,
     patienceMs: 500,
+    leewayMs,
     pass: delay,
     fallSilent: () => void pool.inject({ command: 'break-hop', how: 'silent' }, conference),
     forgetDialogs: () => void pool.inject({ command: 'kill-front-end' }, conference),

@@ -93,7 +93,7 @@ describe('the session timer of a dialog', () => {
     startedAt = clock.now();
     log = [];
     const note = (what: string) => () => log.push(`${(clock.now() - startedAt) / 1000} ${what}`);
-    session = new SessionExpiration(clock, { refresh: note('refresh'), expired: note('expired') });
+    session = new SessionExpiration(clock, { refresh: note('refresh'), expired: note('expired'), changed: () => {} });
   });
 
   it('does nothing before anything is agreed', () => {
