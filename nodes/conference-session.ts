@@ -16,8 +16,16 @@ import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
 import type { SavedRecord } from './runtime/keeping/keeper';
-import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import {
+  type ConferenceRecord,
+  instantsOf,
+  KeyedNode,
+  newOperationId,
+  present,
+  type Status,
+} from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
+import { owner } from './runtime/owner';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
@@ -62,7 +70,7 @@ class ConferenceSessionNode
       get signalsWired() {
         return isWired(outputs.signal);
       },
-      owner: defaults.owner,
+      owner,
     };
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),
@@ -185,19 +193,38 @@ class ConferenceSessionNode
     if (!record) return this.refuse(conference, command, this.fullError(), delivery);
     const route = routeRequest(request);
     if (route) return this.step(record, route);
-    if (command === 'join' && !this.endpoint.claim(conference, this)) {
+    if ((command === 'join' || command === 'restore') && !this.endpoint.claim(conference, this)) {
       const error = invalidOperation(`Another conference-session node serves ${conference} on this endpoint already.`);
       return this.refuse(conference, command, error, delivery);
     }
     const operationId = newOperationId();
     this.await(operationId, delivery);
-    this.step(record, this.operationInput(request, operationId), operationId);
+    this.step(record, this.operationInput(record, request, operationId), operationId);
+    // A snapshot that was refused has claimed the conference in vain.
+    if (conferenceSession.idle(record.state)) this.endpoint.release(conference, this);
   }
 
-  private operationInput(request: Request & JsonObject, operationId: string): ConferenceSessionInput {
+  private operationInput(
+    record: ConferenceRecord<ConferenceSessionState>,
+    request: Request & JsonObject,
+    operationId: string,
+  ): ConferenceSessionInput {
+    const { conference } = record.state;
     const input = operationRequest(request, operationId);
-    if (!('input' in input) || input.input !== 'join') return input;
-    return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
+    if (!('input' in input)) return input;
+    switch (input.input) {
+      case 'join':
+        return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
+      case 'snapshot':
+        return {
+          ...input,
+          signaling: this.signalingOf(conference),
+          deadlines: instantsOf(record),
+          mcus: this.endpoint?.mcuStates(conference) ?? {},
+        };
+      default:
+        return input;
+    }
   }
 
   protected onDeadline(record: ConferenceRecord<ConferenceSessionState>, deadline: string): void {
@@ -251,7 +278,9 @@ class ConferenceSessionNode
     const { conference } = record.state;
     if (effect.effect === 'mcu') this.endpoint?.tellMcu(conference, effect.mcu, effect.input);
     else if (effect.effect === 'ignore') this.forget(effect.operationId);
-    else if (effect.effect !== 'adopt' && effect.effect !== 'abandon') this.endpoint?.perform(conference, effect);
+    else if (effect.effect === 'adopt') this.endpoint?.takeUp(conference, this, effect.signaling);
+    else if (effect.effect === 'abandon') this.endpoint?.abandon(conference, this);
+    else this.endpoint?.perform(conference, effect);
   }
 
   protected outputOf(message: Message): number | null {

@@ -461,12 +461,10 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** Puts a record into the keeper's next commit. */
   protected save(record: ConferenceRecord<State>): void {
     if (!this.keeper) return;
-    const { state, name, deadlines: own } = record;
-    const instants: { [deadline: string]: number } = {};
-    for (const [deadline, { at }] of own) instants[deadline] = at;
+    const { state, name } = record;
     const signaling = this.signalingOf(state.conference);
     const extra = signaling === undefined ? {} : { signaling };
-    this.keeper.save(state.conference, { state, name, deadlines: instants, ...extra });
+    this.keeper.save(state.conference, { state, name, deadlines: instantsOf(record), ...extra });
   }
 
   /** The same for what concerns no conference in particular. */
@@ -482,6 +480,13 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     this.showStatus();
     if (error) this.refuse(this.options.conference || null, 'keep-state', error, null);
   }
+}
+
+/** The deadlines of a conference: ms since 1970, by name. */
+export function instantsOf({ deadlines: own }: ConferenceRecord<MachineState>): { [deadline: string]: number } {
+  const instants: { [deadline: string]: number } = {};
+  for (const [deadline, { at }] of own) instants[deadline] = at;
+  return instants;
 }
 
 /** A deadline that is known, and for which nothing waits yet. */
