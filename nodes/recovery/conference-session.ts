@@ -913,9 +913,10 @@ function hold(draft: Draft, input: InputOf<'restore'>): void {
   if ('error' in read) return fail(draft, 'restore', null, read.error);
   const told = read.snapshot;
   const newest = Math.max(told.epoch, input.epoch ?? 0);
-  if (newest === epoch && told.owner === owner) return ignore(draft, input);
   if (newest > epoch) {
     give(draft, { input: 'stand-down', owner: told.epoch === newest ? told.owner : '', epoch: newest });
+  } else if (told.epoch === epoch && told.owner === owner) {
+    return ignore(draft, input);
   }
   refuseAsStale(draft, input);
 }
