@@ -63,9 +63,8 @@ describe('saved states', () => {
   });
 
   it('PER-8 whoever had joined held the conference, whoever had not did not; requests for rosters are not forgotten', () => {
-    const migrated = migrate('conference-session', { ...first, dialog: 0, resyncs: 2, behind: true }) as {
-      state: JsonObject;
-    };
+    const waiting = { ...first, dialog: 0, resyncs: 2, behind: true };
+    const migrated = migrate('conference-session', waiting) as { state: MachineState & JsonObject };
     const { epoch, resyncs, behind } = migrated.state;
     assert.deepEqual([epoch, resyncs, behind], [0, 2, true]);
   });
