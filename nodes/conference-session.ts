@@ -56,6 +56,7 @@ class ConferenceSessionNode
       get signalsWired() {
         return isWired(outputs.signal);
       },
+      owner: defaults.owner,
     };
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),
@@ -166,7 +167,7 @@ class ConferenceSessionNode
     const { conference } = record.state;
     if (effect.effect === 'mcu') this.endpoint?.tellMcu(conference, effect.mcu, effect.input);
     else if (effect.effect === 'ignore') this.forget(effect.operationId);
-    else this.endpoint?.perform(conference, effect);
+    else if (effect.effect !== 'adopt' && effect.effect !== 'abandon') this.endpoint?.perform(conference, effect);
   }
 
   protected outputOf(message: Message): number | null {

@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Endpoint as Participation } from '../signaling/sip/harness';
 import { CONFERENCE, canonical, Flow, type FlowNode, type Loose } from '../support/flow';
-import { answersOptions, freePort, joinWithSipp, skipWithoutPeers } from '../support/peers';
+import { freePort } from '../support/free-port';
+import { answersOptions, joinWithSipp, skipWithoutPeers } from '../support/peers';
 
 const bob = 'sip:bob@example.com';
 

@@ -11,7 +11,8 @@ import type {
 } from '../../nodes/recovery/messages';
 import { Endpoint as Participation } from '../signaling/sip/harness';
 import { type Message, ScriptedFocus } from '../signaling/sip/scripted-focus';
-import { freePort, KamailioEdge, KamailioFocus, peersTimeoutMs, skipWithoutPeers } from '../support/peers';
+import { freePort } from '../support/free-port';
+import { KamailioEdge, KamailioFocus, peersTimeoutMs, skipWithoutPeers } from '../support/peers';
 import { Drill, flowWith, merge, type Overrides, quick } from './drill';
 
 const self = 'sip:node-red@example.com';

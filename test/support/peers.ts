@@ -5,11 +5,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from './free-port';
 
 const run = promisify(execFile);
 const templates = join(__dirname, '..', 'peers');
@@ -56,6 +57,8 @@ export abstract class Peer {
   readonly host: string = '127.0.0.1';
   /** How it is asked whether it runs. */
   protected readonly transport: 'tcp' | 'udp' = 'tcp';
+  /** Whether it may end while nobody has ended it. */
+  protected readonly endsByItself: boolean = false;
   protected readonly directory = mkdtempSync(join(tmpdir(), 'sip-peer-'));
   private process: ChildProcess | null = null;
   private output = '';
@@ -80,7 +83,7 @@ export abstract class Peer {
   async kill(): Promise<void> {
     const { process: child } = this;
     this.process = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || hasEnded(child)) return;
     const exited = new Promise((resolve) => child.once('exit', resolve));
     signalGroup(child, 'SIGKILL');
     await exited;
@@ -135,11 +138,22 @@ export abstract class Peer {
     const deadline = Date.now() + startTimeoutMs;
     while (!(await answersOptions(this.transport, this.host, this.port))) {
       if (failure) throw failure;
-      if (child.exitCode !== null || Date.now() > deadline) {
+      if (hasEnded(child) || Date.now() > deadline) {
         throw new Error(`${file} did not start on port ${this.port}:\n${this.output}`);
       }
       await delay(50);
     }
+    if (hasEnded(child)) this.ended(child);
+    else child.once('close', () => this.ended(child));
+  }
+
+  /** One that has ended by itself is started again on its port, and what it said is told with the next failure (reporter.cjs). */
+  private ended(child: ChildProcess): void {
+    if (this.endsByItself || this.process !== child) return;
+    const end = child.signalCode ?? `status ${child.exitCode}`;
+    const name = `${this.constructor.name} on port ${this.port}`;
+    process.emitWarning(`${name} has ended by itself (${end}) and is started again:\n${this.output}`, 'PeerEnded');
+    this.launch().catch((error: Error) => process.emitWarning(error.message, 'PeerEnded'));
   }
 }
 
@@ -252,6 +266,8 @@ export class KamailioFocus extends KamailioPeer {
 
 /** A Focus for many dialogs; it sends one fixed roster, and over TCP it ends when a connection of its is reset. */
 export class SippFocus extends Peer {
+  protected override readonly endsByItself = true;
+
   constructor(protected override readonly transport: 'tcp' | 'udp' = 'tcp') {
     super();
   }
@@ -288,6 +304,10 @@ export async function joinWithSipp(port: number, user: string, transport: 'tcp' 
   await run('sipp', [...target, ...loopback, ...behaviour], { cwd: tmpdir() });
 }
 
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
@@ -305,18 +325,6 @@ function modulesDirectory(): string {
   const candidates = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
   const parent = candidates.find((directory) => existsSync(join(directory, 'kamailio', 'modules')));
   return join(parent ?? '/usr/lib', 'kamailio', 'modules');
-}
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 /** Whether somebody answers OPTIONS there. */

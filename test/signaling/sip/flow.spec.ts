@@ -5,7 +5,7 @@ import { flowsTo, type NextHopOptions } from '../../../nodes/signaling/sip/flow/
 import { reconnectionDelay } from '../../../nodes/signaling/sip/flow/reconnecting-flow';
 import type { TransportName } from '../../../nodes/signaling/sip/flow/targets';
 import { CertificateAuthority } from '../../support/certificates';
-import { freePort } from '../../support/peers';
+import { freePort } from '../../support/free-port';
 import { hurried, systemClock, until } from './harness';
 import { SmallServer } from './small-server';
 

@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { type Capabilities, type Peer, signalingContract } from '../contract';
-import { systemClock } from './harness';
+import { leewayMs, systemClock } from './harness';
 
 const { FREESWITCH: address, FREESWITCH_CONFERENCE: conference = `sip:3000@${address}` } = process.env;
 const [, host = '', port = '5060'] = /^(.+?)(?::(\d+))?$/.exec(address ?? '') ?? [];
@@ -31,6 +31,7 @@ if (address === undefined) {
         conference,
         capabilities,
         patienceMs: 1_000,
+        leewayMs,
         pass: delay,
       });
       signalingContract(`SIP over ${transport.toUpperCase()}, to FreeSWITCH`, makePeer, { capabilities });

@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
-import {
-  freePort,
-  KamailioEdge,
-  KamailioFocus,
-  peersTimeoutMs,
-  SippFocus,
-  skipWithoutPeers,
-} from '../../support/peers';
+import { freePort } from '../../support/free-port';
+import { KamailioEdge, KamailioFocus, peersTimeoutMs, SippFocus, skipWithoutPeers } from '../../support/peers';
 import { type Capabilities, type Peer, signalingContract } from '../contract';
 import { Endpoint, leewayMs, systemClock } from './harness';
 

@@ -7,7 +7,7 @@ import { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { VirtualClock } from '../../support/virtual-clock';
 import { type Capabilities, type Peer, signalingContract } from '../contract';
-import { systemClock } from './harness';
+import { leewayMs, systemClock } from './harness';
 import { memoryPort, passVirtually } from './memory-flow';
 
 const conference = 'sip:standup@pool.example';
@@ -61,6 +61,7 @@ async function loopbackPeer(transport: 'tcp' | 'udp'): Promise<Peer> {
     conference,
     capabilities,
     patienceMs: 500,
+    leewayMs,
     pass: delay,
     fallSilent: () => void pool.inject({ command: 'break-hop', how: 'silent' }, conference),
     forgetDialogs: () => void pool.inject({ command: 'kill-front-end' }, conference),

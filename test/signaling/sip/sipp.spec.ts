@@ -1,10 +1,9 @@
 /** The contract against SIPp as Focus: no rosters beyond the first, no re-INVITE, no texts. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadSipLibrary } from '../../../nodes/signaling/sip/library';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { SippFocus, skipWithoutPeers } from '../../support/peers';
 import { type Capabilities, type Peer, signalingContract } from '../contract';
-import { systemClock } from './harness';
+import { leewayMs, systemClock } from './harness';
 
 const capabilities: Capabilities = {
   documents: false,
@@ -19,8 +18,6 @@ describe('SIP to SIPp', function () {
 
   before(async function () {
     skipWithoutPeers(this);
-    // Loading it takes longer than a test is patient.
-    await loadSipLibrary();
   });
 
   for (const transport of ['tcp', 'udp'] as const) {
@@ -36,6 +33,7 @@ describe('SIP to SIPp', function () {
         conference: `sip:focus@127.0.0.1:${port}`,
         capabilities,
         patienceMs: 400,
+        leewayMs,
         pass: delay,
         fallSilent: () => focus.hang(),
         dispose: () => focus.stop(),
