@@ -33,6 +33,7 @@ import {
   recovering,
   refused,
   rejoining,
+  routeLost,
   type Session,
   stateOf,
   states,
@@ -187,6 +188,9 @@ describe('conference session, after a restart', () => {
     ]);
     assert.deepEqual(told(awaitingFailover()), [[null, 'reconnecting']]);
     assert.deepEqual(told(lobbied()), []);
+    const atTheDoor = lobbied();
+    atTheDoor.give(routeLost());
+    assert.deepEqual(told(atTheDoor), [[null, 'reconnecting']]);
   });
 
   it('PER-7 holds its conference under the name that it has now; one that was never joined has no owner', () => {
