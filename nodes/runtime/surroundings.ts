@@ -6,7 +6,7 @@ import type { Surroundings } from './lasting-node';
 import { type NodeConfig, textOf } from './settings';
 
 /** The surroundings of a node. */
-export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
+export function surroundingsOf(RED: NodeAPI, _node: Node, config: NodeConfig, _source: Source): Surroundings {
   const keepState = textOf(config, 'keepState', 'none');
   return { deployments: deploymentsOf(RED), keepState, makeKeeper: () => null };
 }
