@@ -555,7 +555,8 @@ function join(draft: Draft, input: InputOf<'join'>): void {
   const { operationId, arguments: given } = input;
   const { state, moment, settings } = draft;
   if (isOfOthers(state, input)) return refuseAsStale(draft, input);
-  own(draft, input.epoch ?? Math.max(1, state.owner === settings.owner ? state.epoch : state.epoch + 1));
+  const next = state.owner === settings.owner ? state.epoch : state.epoch + 1;
+  own(draft, Math.max(1, input.epoch ?? next));
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
   tellMcus(draft, { input: 'joining', seq: state.seq });

@@ -606,6 +606,10 @@ describe('a restore of something else', () => {
     'a list that is none': [{ closedIncidents: {} }, /"state.closedIncidents" must be a list/],
     'a list that is too long': [{ closedIncidents: Array(11).fill('x') }, /must be a list of 10 at most/],
     'an incident without a name': [{ incident: { startedAt: 1 } }, /"state.incident.id" must be a string/],
+    'a roster of version x': [
+      { roster: { version: 'x', participants: {}, total: 0 } },
+      /"state.roster.version" must be a number/,
+    ],
     'a roster with nobody': [
       { roster: { version: 1, participants: { a: null }, total: 1 } },
       /"state.roster.participants.a" must be an object/,

@@ -7,7 +7,7 @@ import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 import { McuView } from './mcu-view';
-import { dialogGone, findsRouteStale, meaningOf, outcomeOf } from './outcome';
+import { dialogGone, findsRouteStale, meaningOf, outcomeOf, released } from './outcome';
 import { isReferable, Referral, referTarget } from './referral';
 import type { SavedParticipation } from './saved';
 import { SessionDescription } from './session-description';
@@ -177,6 +177,13 @@ export class Participation implements Usage {
       if (!gone) this.refreshRoster(true);
       settled(method, outcome);
     });
+  }
+
+  /** Forgets it without a word to the Focus. What waits for an answer gets one. */
+  release(): void {
+    const isEntering = this.phase === 'entering';
+    this.replace();
+    if (isEntering) this.host.tell(this, { event: 'join-failed', dialog: this.number, outcome: released() });
   }
 
   /** Asks for a full document; with `anew`, in a new subscription. */

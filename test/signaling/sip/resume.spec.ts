@@ -415,6 +415,60 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
     });
   });
 
+  describe('releasing the port', () => {
+    const expected = { kind: 'unreachable', cause: 'transport', written: true };
+    const kindOf = (outcome: object): object => {
+      const { message, ...rest } = outcome as { message?: string };
+      assert.ok(message);
+      return rest;
+    };
+
+    it('answers a join, be it under way or accepted', async () => {
+      focus.script = () => undefined;
+      alice.perform({ effect: 'join', dialog: 1, rejoin: false });
+      await focus.next('INVITE');
+      await alice.port.release();
+      assert.deepEqual(
+        alice.events.map(({ event }) => event),
+        ['join-failed'],
+      );
+
+      focus.received.length = 0;
+      focus.script = ({ what }) => (what === 'INVITE' ? { status: '200 OK' } : undefined);
+      create();
+      alice.perform({ effect: 'join', dialog: 1, rejoin: false });
+      await focus.next('SUBSCRIBE');
+      assert.equal(alice.port.saved(conference), null);
+      await alice.port.release();
+      const { outcome } = await alice.next('join-failed');
+      assert.deepEqual(kindOf(outcome), expected);
+      assert.equal(alice.events.length, 1);
+    });
+
+    it('answers operations that were accepted and whose result has not come', async () => {
+      await join();
+      focus.script = () => ({ status: '202 Accepted' });
+      const outcome = alice.request('operation', { operation: 'lock' });
+      await focus.next('INFO');
+      // The answer is on its way.
+      await delay(50);
+      await alice.port.release();
+      assert.deepEqual(kindOf((await outcome).outcome), expected);
+    });
+
+    it('answers calls that are being placed, also before there is a connection', async () => {
+      await alice.port.close();
+      create({ mediaTimeoutMs: 300 });
+      alice.perform({ effect: 'place-call', callId: 'c', mcu: 'audio-video', media: ['audio'], timeoutMs: 1000 });
+      await alice.port.release();
+      const { outcome } = await alice.next('call-failed');
+      assert.deepEqual(kindOf(outcome), expected);
+      await delay(50);
+      assert.equal(alice.events.length, 1);
+      assert.equal(focus.received.length, 0);
+    });
+  });
+
   describe('what was kept', () => {
     it('is of no use to somebody else, or for another conference', async () => {
       await join();
