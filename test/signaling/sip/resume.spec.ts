@@ -469,6 +469,22 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
     });
   });
 
+  it('PER-7 an abandoned conference says nothing to the far end, whose requests are answered 481 from then on', async () => {
+    await join();
+    alice.perform({ effect: 'place-call', callId: 'c', mcu: 'audio-video', media: [], timeoutMs: 1000 });
+    await alice.next('call-accepted');
+    await focus.next('ACK', 2);
+    focus.received.length = 0;
+    alice.port.abandon(conference);
+    for (const within of [invite, subscribe]) focus.send('OPTIONS', within);
+    await focus.next('481', 2);
+    await delay(50);
+    assert.deepEqual(
+      focus.received.map(({ what }) => what),
+      ['481', '481'],
+    );
+  });
+
   describe('what was kept', () => {
     it('is of no use to somebody else, or for another conference', async () => {
       await join();
