@@ -323,6 +323,22 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
       }
     });
 
+    it('are kept anew when the far end has changed their session, and not when it has repeated it', async () => {
+      const placed = await place();
+      const change = async (direction: string, format: number): Promise<JsonObject | null> => {
+        const since = focus.all('200').length;
+        const offer = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP ${format}\r\na=${direction}\r\n`;
+        focus.send('UPDATE', placed, ['Content-Type: application/sdp'], offer);
+        await focus.next('200', since + 1);
+        return alice.port.saved(conference);
+      };
+      const first = await change('sendrecv', 8);
+      assert.equal(await change('sendonly', 8), first);
+      assert.equal(saved().calls[0]?.description.version, 2);
+      assert.notEqual(await change('sendrecv', 0), first);
+      assert.equal(saved().calls[0]?.description.version, 3);
+    });
+
     it('are silent to the far end where no port is to be had any more', async () => {
       await place(watched);
       await restart(saved(), watched);
