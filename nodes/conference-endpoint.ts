@@ -5,7 +5,7 @@ import { deploymentsOf, type Heritage, keyOf } from './runtime/deployment';
 import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
 import { Pool, poolDefaults } from './signaling/pool/pool';
-import type { ResumablePort } from './signaling/port';
+import type { SignalingPort } from './signaling/port';
 import { SipServer } from './signaling/sip/server/sip-server';
 import { SipPort } from './signaling/sip/sip-port';
 
@@ -14,7 +14,7 @@ const poolDomain = 'pool.example';
 /** Who we are in an embedded pool. */
 const poolIdentity = { uri: `sip:node-red@${poolDomain}`, displayName: 'Node-RED' };
 
-function poolOf(config: NodeConfig): { port: ResumablePort; pool: Pool } {
+function poolOf(config: NodeConfig): { port: SignalingPort; pool: Pool } {
   const participants = textOf(config, 'participants', poolDefaults.participants.join(','));
   const pool = new Pool(
     {
@@ -57,7 +57,7 @@ interface Secrets {
   password: unknown;
 }
 
-function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: ResumablePort; pool: null } {
+function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: SignalingPort; pool: null } {
   const uri = textOf(config, 'uri');
   if (!/^sips?:\S+@\S+$/i.test(uri)) throw new RangeError(`our own URI must be like sip:me@example.com, not "${uri}"`);
   const username = typeof secrets.username === 'string' ? secrets.username.trim() : '';

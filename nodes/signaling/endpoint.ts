@@ -6,7 +6,7 @@ import type { McuSessionInput, McuSessionState } from '../recovery/mcu-session';
 import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
 import type { Pool } from './pool/pool';
-import type { ResumablePort } from './port';
+import type { SignalingPort } from './port';
 
 type TextOutcome = Extract<SignalingEvent, { event: 'outcome' }>;
 
@@ -69,7 +69,8 @@ export class Endpoint {
 
   /** `pool` is set where the port is that of an embedded pool. */
   constructor(
-    private port: ResumablePort,
+    /** Another one after `renew`. */
+    public port: SignalingPort,
     public pool: Pool | null,
   ) {
     this.watch();
@@ -84,7 +85,7 @@ export class Endpoint {
    * Uses another port from now on, that of an endpoint with other settings: it takes up all conferences, and the nodes go on
    * without noticing more than that their dialogs are resumed.
    */
-  async renew(port: ResumablePort, pool: Pool | null): Promise<void> {
+  async renew(port: SignalingPort, pool: Pool | null): Promise<void> {
     const { port: old } = this;
     const system = old.savedSystem();
     const conferences = [...this.sessions.keys()].map((conference) => ({ conference, saved: old.saved(conference) }));
@@ -162,7 +163,7 @@ export class Endpoint {
     this.release(conference, session);
   }
 
-  /** What the port knows of a conference, and of what all share (see `ResumablePort`). */
+  /** What the port knows of a conference, and of what all share (see `SignalingPort`). */
   saved(conference: string): JsonObject | null {
     return this.port.saved(conference);
   }

@@ -43,7 +43,10 @@ for (const keepState of ['journal', 'journal-fsync', 'context:kept']) {
       await load();
       await flow.join();
       await flow.call();
-      const { seq } = flow.since().findLast(({ source }) => source === 'conference-session');
+      const { seq } = flow
+        .since()
+        .filter(({ source }) => source === 'conference-session')
+        .at(-1);
       flow.ask('session', { command: 'lock' });
       await restart();
       const { error } = await flow.waitFor(({ event }) => event === 'operation-failed', 'failed');

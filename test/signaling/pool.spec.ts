@@ -5,7 +5,7 @@ import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recov
 import { Agenda } from '../../nodes/signaling/pool/agenda';
 import { Pool, type PoolFault, type PoolOptions, poolDefaults, poolLimits } from '../../nodes/signaling/pool/pool';
 import { seeded } from '../../nodes/signaling/pool/random';
-import type { ResumablePort, SignalingPort } from '../../nodes/signaling/port';
+import type { SignalingPort } from '../../nodes/signaling/port';
 import { VirtualClock } from '../support/virtual-clock';
 import { type Peer, signalingContract, Watch } from './contract';
 
@@ -16,7 +16,7 @@ const [ada, grace] = poolDefaults.participants as [string, string, string];
 function poolPeer(options: Partial<PoolOptions>): Peer {
   const clock = new VirtualClock();
   let pool = new Pool(options, clock);
-  const port = (): ResumablePort => pool.port({ uri: us, displayName: 'Us' });
+  const port = (): SignalingPort => pool.port({ uri: us, displayName: 'Us' });
   return {
     port: port(),
     conference,

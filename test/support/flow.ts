@@ -198,7 +198,7 @@ export class Flow {
     if (contextStorage) {
       // The helper has forgotten the stores of the settings by now.
       const { _context: context } = helper as Loose;
-      context.init(helper.settings());
+      context.init((helper as Loose).settings());
       await context.load();
       await flow.deploy(nodes, 'full');
       flow.closeStores = () => context.close();

@@ -5,7 +5,7 @@
  */
 import type { JsonObject } from '../../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../../recovery/signaling';
-import type { Clock, ResumablePort, SignalingPort } from '../port';
+import type { Clock, SignalingPort } from '../port';
 import { type FaultResult, injectFault, type PoolFault, statusOf } from './faults';
 import { Line } from './line';
 import type { PoolOptions } from './options';
@@ -26,7 +26,7 @@ export class Pool {
   }
 
   /** The pool as this participant sees it; to be called once. Closing the port closes the pool. */
-  port(identity: Identity): ResumablePort {
+  port(identity: Identity): SignalingPort {
     if (this.served) throw new Error('A pool serves one endpoint, and its port was taken already.');
     this.served = true;
     this.system.ours.identity = identity;
@@ -58,7 +58,7 @@ export class Pool {
   }
 }
 
-class PoolPort implements ResumablePort {
+class PoolPort implements SignalingPort {
   constructor(
     private readonly system: System,
     private readonly member: Member,
