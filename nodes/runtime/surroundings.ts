@@ -13,12 +13,14 @@ import { type NodeConfig, textOf } from './settings';
 /** The surroundings of a node. */
 export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
   const keepState = textOf(config, 'keepState', 'none');
-  const { userDir = '.', contextStorage } = RED.settings as { userDir?: string; contextStorage?: unknown };
   return {
     deployments: deploymentsOf(RED),
     keepState,
-    makeKeeper: (report) =>
-      keeperFor(keepState, {
+    makeKeeper: (report) => {
+      // Asking for the context of a node makes one.
+      if (keepState === 'none') return null;
+      const { userDir = '.', contextStorage } = RED.settings as { userDir?: string; contextStorage?: unknown };
+      return keeperFor(keepState, {
         node: keyOf(node),
         userDir,
         context: node.context() as unknown as Context,
@@ -26,7 +28,8 @@ export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, sou
         migrate: (state) => migrated(source, state),
         report,
         log: (text) => node.warn(text),
-      }),
+      });
+    },
   };
 }
 
