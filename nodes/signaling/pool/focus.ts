@@ -157,15 +157,19 @@ export class Focus {
     this.properties = properties;
     this.moves = moves;
     this.host = frontEnds.livingOne(host);
-    if (move) this.moveAt(move.at, frontEnds.named(move.failed ?? '') ?? null);
+    const failed = frontEnds.named(move?.failed ?? '') ?? null;
+    if (move && move.at <= agenda.now()) this.placeFocus(failed);
+    else if (move) this.moveAt(move.at, failed);
     else if (this.host === null && host !== null) this.moveAt(agenda.now() + options.failoverMs, null);
     for (const mcu of this.mcus) {
       const kept = mcus.find(({ name }) => name === mcu.name);
       mcu.failed = frontEnds.named(kept?.failed ?? '') ?? null;
       mcu.report = kept?.report ?? 'inactive';
       mcu.host = frontEnds.livingOne(kept?.host ?? null);
-      if (kept && kept.activationAt !== null) this.activateAt(mcu, kept.activationAt);
-      else if (mcu.host === null && (!kept || kept.host !== null)) {
+      if (kept && kept.activationAt !== null) {
+        if (kept.activationAt <= agenda.now()) this.comeUp(mcu);
+        else this.activateAt(mcu, kept.activationAt);
+      } else if (mcu.host === null && (!kept || kept.host !== null)) {
         mcu.report = kept ? 'failing-over' : 'inactive';
         this.activateAt(mcu, agenda.now() + (kept ? options.mcuFailoverMs : options.mcuActivationMs));
       }
@@ -459,10 +463,12 @@ export class Focus {
   }
 
   private activateAt(mcu: Mcu, at: number): void {
-    mcu.activation = this.system.agenda.at(at, () => {
-      if (mcu.host === null) this.placeMcu(mcu);
-      this.activate(mcu);
-    });
+    mcu.activation = this.system.agenda.at(at, () => this.comeUp(mcu));
+  }
+
+  private comeUp(mcu: Mcu): void {
+    if (mcu.host === null) this.placeMcu(mcu);
+    this.activate(mcu);
   }
 
   /** Without a front end to live on, it goes on failing over until one is restored. */

@@ -71,7 +71,7 @@ export class Route {
     return { hops, routeSet: this.routeSet, oldestValid: this.oldestValid };
   }
 
-  /** The route as it was kept; hops that there were more are gone. */
+  /** The route as it was kept, and as it has become since; hops that there were more are gone. */
   restoreSaved({ hops, routeSet, oldestValid }: SavedRoute, restored: () => void): void {
     Object.assign(this, { routeSet, oldestValid });
     for (const [index, hop] of this.hops.entries()) {
@@ -80,7 +80,10 @@ export class Route {
       this.agenda.cancel(hop.repair);
       hop.repair = repairAt === null ? null : this.repairAt(hop, repairAt, restored);
     }
-    this.survey();
+    this.restore(
+      this.hops.filter(({ repair }) => repair !== null && repair.at <= this.agenda.now()),
+      restored,
+    );
   }
 
   /** Restores hops; a hop that is back knows the old route sets again. */
