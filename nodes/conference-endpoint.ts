@@ -160,11 +160,13 @@ export = (RED: NodeAPI): void => {
     const complain = (error: Error): void => this.error(`conference-endpoint: ${error.message}`);
     const secrets = this.credentials ?? {};
     const text = settingsText(settings, secrets);
-    const left = deployments.take(keyOf(this)) as LastingEndpoint | undefined;
+    const heritage = deployments.take(keyOf(this));
+    const left = heritage instanceof LastingEndpoint ? heritage : null;
+    if (!left) heritage?.end();
     let lasting = left?.settings === text ? left : null;
     if (!lasting) {
       try {
-        lasting = begin(settings, secrets, left ?? null, complain);
+        lasting = begin(settings, secrets, left, complain);
       } catch (error) {
         left?.end();
         complain(error as Error);

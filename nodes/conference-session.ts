@@ -25,6 +25,7 @@ import {
   type Status,
 } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
+import { sessionEffectsFirst } from './runtime/order';
 import { owner } from './runtime/owner';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
 import { surroundingsOf } from './runtime/surroundings';
@@ -115,7 +116,6 @@ class ConferenceSessionNode
     const signaling = this.restarted.get(conference) ?? null;
     if (!conferenceSession.idle(record.state)) this.endpoint?.takeUp(conference, this, signaling);
     this.step(record, { input: 'restarted' });
-    for (const input of conferenceSession.introduction(record.state)) this.endpoint?.tellMcu(conference, null, input);
   }
 
   /**
@@ -260,7 +260,7 @@ class ConferenceSessionNode
     const before = record.state;
     const step = conferenceSession.step(before, input, present(), this.settings);
     this.count(before, step.state);
-    this.take(record, step, 'mcu', asking);
+    this.take(record, step, sessionEffectsFirst, asking);
     if (!conferenceSession.idle(before) && conferenceSession.idle(step.state)) {
       this.whenSaved((node) => node.endpoint?.release(step.state.conference, node));
     }

@@ -72,7 +72,7 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
     const state = { ...record.state };
     const body = { event: 'fault-injected' as const, fault: command, detail: injected.detail };
     const messages = [fact(state, 'fault-injector', present(), 'info', body)];
-    this.take(record, { state, messages, effects: [] }, null, asking);
+    this.take(record, { state, messages, effects: [] }, [], asking);
     this.forget(asking);
   }
 

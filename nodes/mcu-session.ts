@@ -149,7 +149,7 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     const before = record.state;
     const step = mcuSession.step(before, input, present(), this.settings);
     this.count(before, step.state);
-    this.take(record, step, null, asking);
+    this.take(record, step, [], asking);
   }
 
   private count(before: McuSessionState, after: McuSessionState): void {

@@ -245,7 +245,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   protected take(
     record: ConferenceRecord<State>,
     step: Step<State, Effect>,
-    first: string | null = null,
+    first: readonly string[] = [],
     asking: string | null = null,
   ): void {
     record.state = step.state;

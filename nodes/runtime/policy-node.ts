@@ -94,7 +94,7 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
     const before = record.state;
     const step = machine.step(before, input, present(), this.settings);
     this.busy += Number(isBusy(step.state)) - Number(isBusy(before));
-    this.take(record, step, null, asking);
+    this.take(record, step, [], asking);
   }
 
   protected perform(): void {

@@ -35,7 +35,7 @@ import type {
   PolicyMachine,
   Step,
 } from '../../nodes/recovery/step';
-import { inOrder } from '../../nodes/runtime/order';
+import { inOrder, sessionEffectsFirst } from '../../nodes/runtime/order';
 import type { McuHolder, SessionHolder } from '../../nodes/signaling/endpoint';
 import { holds } from './violation';
 import type { NodeName } from './wires';
@@ -56,7 +56,7 @@ export abstract class Part<State extends MachineState, Input, Effect extends { e
     readonly name: NodeName,
     public state: State,
     /** Effects that come before messages. */
-    private readonly first: string | null = null,
+    private readonly first: readonly string[] = [],
   ) {}
 
   /** A message comes in over a wire. */
@@ -122,7 +122,7 @@ export class SessionPart
   implements SessionHolder
 {
   constructor(world: World) {
-    super(world, 'session', conferenceSession.start(conference), 'mcu');
+    super(world, 'session', conferenceSession.start(conference), sessionEffectsFirst);
   }
 
   receive(message: Message): void {
