@@ -256,8 +256,9 @@ export class Call implements Usage {
   private readonly offering = (localHost: string): Body => this.description.offer(localHost);
 
   private answer(request: IncomingRequestMessage): Body {
+    const { version } = this.description;
     const body = this.description.answer(this.host.agent.localHost, request.body);
-    this.host.changed();
+    if (this.description.version !== version) this.host.changed();
     return body;
   }
 

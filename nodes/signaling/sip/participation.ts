@@ -262,8 +262,9 @@ export class Participation implements Usage {
   }
 
   private answer(request: IncomingRequestMessage): Body {
+    const { version } = this.description;
     const body = this.description.answer(this.host.agent.localHost, request.body);
-    this.host.changed();
+    if (this.description.version !== version) this.host.changed();
     return body;
   }
 

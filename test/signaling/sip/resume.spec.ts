@@ -323,6 +323,22 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
       }
     });
 
+    it('are kept anew when the far end has changed their session, and not when it has repeated it', async () => {
+      const placed = await place();
+      const change = async (direction: string, format: number): Promise<JsonObject | null> => {
+        const since = focus.all('200').length;
+        const offer = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP ${format}\r\na=${direction}\r\n`;
+        focus.send('UPDATE', placed, ['Content-Type: application/sdp'], offer);
+        await focus.next('200', since + 1);
+        return alice.port.saved(conference);
+      };
+      const first = await change('sendrecv', 8);
+      assert.equal(await change('sendonly', 8), first);
+      assert.equal(saved().calls[0]?.description.version, 2);
+      assert.notEqual(await change('sendrecv', 0), first);
+      assert.equal(saved().calls[0]?.description.version, 3);
+    });
+
     it('are silent to the far end where no port is to be had any more', async () => {
       await place(watched);
       await restart(saved(), watched);
@@ -467,6 +483,22 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
       assert.equal(alice.events.length, 1);
       assert.equal(focus.received.length, 0);
     });
+  });
+
+  it('PER-7 an abandoned conference says nothing to the far end, whose requests are answered 481 from then on', async () => {
+    await join();
+    alice.perform({ effect: 'place-call', callId: 'c', mcu: 'audio-video', media: [], timeoutMs: 1000 });
+    await alice.next('call-accepted');
+    await focus.next('ACK', 2);
+    focus.received.length = 0;
+    alice.port.abandon(conference);
+    for (const within of [invite, subscribe]) focus.send('OPTIONS', within);
+    await focus.next('481', 2);
+    await delay(50);
+    assert.deepEqual(
+      focus.received.map(({ what }) => what),
+      ['481', '481'],
+    );
   });
 
   describe('what was kept', () => {
