@@ -631,9 +631,14 @@ function hearSession(detection: Detection, fact: SessionFact): void {
     closeShared(detection, fact);
 }
 
-/** No answer comes to what was asked of the process before, and silence is counted anew: suspicions hold. */
+/**
+ * No answer comes to what was asked of the process before, and silence is counted anew: suspicions hold. What we said of MCUs
+ * may be lost, as may what was said to us; the session tells again which of them are failing over.
+ */
 function resumeAfterRestart(detection: Detection): void {
   const { failover, deadlines } = detection.state;
+  const ofMcus = allVerdicts(detection).filter(({ level }) => level === 'mcu');
+  clear(detection, ofMcus, 'session-status');
   detection.change(countedAnew(watchOf(detection.state), detection.now));
   if (failover?.probeInFlight && deadlines.probe !== undefined) sendProbe(detection);
 }
