@@ -156,6 +156,14 @@ export class SessionPart
     // It has nothing beside its port that could fail.
   }
 
+  signalingChanged(): void {
+    // The far end lives on with its pool, so nothing of it is kept.
+  }
+
+  portRenewed(): void {
+    // The port stays what it is.
+  }
+
   introduce(mcu: McuHolder): void {
     for (const input of conferenceSession.introduction(this.state)) mcu.tell(conference, input);
   }
@@ -220,6 +228,10 @@ export class McuPart extends Part<McuSessionState, McuSessionInput, McuSessionEf
   ask(request: Asked): void {
     const operationId = this.world.operations.begin(this.name, request.command);
     this.step(mcuRequest(request, operationId), operationId);
+  }
+
+  stateOf(): McuSessionState {
+    return this.state;
   }
 
   tell(_: string, input: McuSessionInput): void {

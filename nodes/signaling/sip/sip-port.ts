@@ -5,7 +5,7 @@
 import { setImmediate as eventsHaveLeft } from 'node:timers/promises';
 import type { JsonObject } from '../../recovery/messages';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
-import type { Clock, ResumablePort } from '../port';
+import type { Clock, SignalingPort } from '../port';
 import type { Credentials } from './authentication';
 import { Call, type CallHost } from './call';
 import { Dialog } from './dialog';
@@ -37,7 +37,7 @@ export interface SipOptions extends NextHopOptions {
 }
 
 /** Signaling over SIP. */
-export class SipPort implements ResumablePort {
+export class SipPort implements SignalingPort {
   private readonly agent: UserAgent;
   private readonly conferences = new Map<string, Conference>();
   private closing: Promise<void> | null = null;
