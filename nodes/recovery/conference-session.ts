@@ -329,7 +329,7 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'resync-due':         [none,         none,          none,          resyncDue,     none,          none,          none,          none,          none],
   'restart-assumed':    [none,         none,          none,          restartAssumed, none,         none,          none,          none,          none],
   // the life of the node
-  'restarted':          [tellRestored, loseJoin,      goOn,          goOn,          goOn,          goOn,          loseRejoin,    leaveAgain,    tellRestored],
+  'restarted':          [stayEnded,    loseJoin,      goOn,          goOn,          goOn,          goOn,          loseRejoin,    leaveAgain,    stayEnded],
   'stand-down':         [giveWay,      abandonJoin,   standDown,     standDown,     standDown,     standDown,     standDown,     abandonClosing, giveWay],
 };
 
@@ -734,10 +734,7 @@ function close(
   state.closing = { phase: joining ? 'Idle' : 'Disconnected', reason };
   cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due', 'resync-due', 'restart-assumed');
   const handedOver = reason === 'StoodDown';
-  tellMcus(
-    draft,
-    handedOver ? { input: 'stood-down', owner: state.owner, epoch: state.epoch } : { input: 'terminated' },
-  );
+  endMcus(draft);
   enter(draft, 'Disconnecting', reason, because);
   for (const operation of Object.values(state.operations)) {
     if (reason === 'ConferenceEnded' && operation.operation === 'end-conference') completeOperation(draft, operation);
@@ -750,6 +747,11 @@ function close(
   draft.effects.push(handedOver ? { effect: 'abandon' } : { effect: 'leave', dialog, silently });
   if (handedOver || shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
+}
+
+function endMcus(draft: Draft): void {
+  const { stoodDown, owner, epoch } = draft.state;
+  tellMcus(draft, stoodDown ? { input: 'stood-down', owner, epoch } : { input: 'terminated' });
 }
 
 function cutShort({ operation }: Operation): RecoveryError {
@@ -787,9 +789,23 @@ function goOn(draft: Draft): void {
   const { state, settings, effects } = draft;
   tellRestored(draft);
   for (const input of conferenceSession.introduction(state)) tellMcus(draft, input);
+  if (state.phase !== 'AwaitingFailover') tellMcusFailing(draft);
   failAll(draft, interrupted);
   effects.push({ effect: 'resume', dialog: state.dialog, timeoutMs: settings.repairTimeoutMs });
   if (state.phase === 'Recovering') effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
+}
+
+/** Whoever judges MCUs may not have heard it, or his verdict may not have arrived. */
+function tellMcusFailing(draft: Draft): void {
+  for (const [mcu, report] of Object.entries(draft.state.mcus ?? {})) {
+    if (report === 'failing-over') sendSignal(draft, { signal: 'mcu-report', mcu, report });
+  }
+}
+
+/** MCU sessions whose state was saved before the end hear of it again. */
+function stayEnded(draft: Draft): void {
+  tellRestored(draft);
+  endMcus(draft);
 }
 
 function loseJoin(draft: Draft): void {
@@ -804,7 +820,7 @@ function loseRejoin(draft: Draft): void {
 }
 
 function leaveAgain(draft: Draft): void {
-  tellRestored(draft);
+  stayEnded(draft);
   draft.effects.push({ effect: 'leave', dialog: draft.state.dialog, silently: false });
 }
 

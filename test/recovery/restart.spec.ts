@@ -164,6 +164,27 @@ describe('conference session, after a restart', () => {
     }
   });
 
+  it('PER-6 MCU-4 what was said of an MCU that is failing over is said again; of others there is nothing to say', () => {
+    const signals = (session: Session) => only(session.give(restarted).messages, 'signal').map(({ mcu }) => mcu);
+    const reported = (session: Session) => {
+      session.state = { ...session.state, mcus: { chat: 'failing-over', 'audio-video': 'active' } };
+      return session;
+    };
+    assert.deepEqual(signals(reported(connected())), ['chat']);
+    assert.deepEqual(signals(reported(recovering())), ['chat']);
+    assert.deepEqual(signals(reported(awaitingFailover())), []);
+    assert.deepEqual(signals(connected()), []);
+  });
+
+  it('PER-2 FE-27 MCU sessions hear again that a session has ended, or was handed over', () => {
+    inEach(['Idle', 'Disconnecting', 'Disconnected'], (session) => {
+      const told = () => effectsOf(session.give(restarted).effects, 'mcu').map(({ input }) => input);
+      assert.deepEqual(told(), [{ input: 'terminated' }]);
+      session.give({ input: 'stand-down', owner: 'them', epoch: 7 });
+      assert.deepEqual(told(), [{ input: 'stood-down', owner: 'them', epoch: 7 }]);
+    });
+  });
+
   it('PER-2 ORD-4 leaving is asked for again, and whoever waits for the end hears of it', () => {
     const session = closing();
     assert.deepEqual(effectsOf(session.give(restarted).effects, 'leave'), [

@@ -560,6 +560,10 @@ export class NaiveConferenceSession {
     if (this.epoch > 0 && !this.heldByOthers) this.owner = this.settings.owner;
     this.caused.facts.push({ ...this.status(), restored: true });
     if (this.state === 'Connecting') return this.joinFailed(cutOff('SessionRetrying'), false);
+    if (this.state === 'Idle' || this.state === 'Disconnected' || this.state === 'Disconnecting') {
+      const { owner, epoch } = this;
+      this.tell(null, this.heldByOthers ? { input: 'stood-down', owner, epoch } : { input: 'terminated' });
+    }
     if (this.state === 'Disconnecting') return this.do({ effect: 'leave', dialog: this.dialog, silently: false });
     if (this.state === 'Reconnecting' && this.rejoinSent)
       return this.close('RejoinFailed', { joinError: cutOff('SessionRetrying') });
@@ -570,6 +574,10 @@ export class NaiveConferenceSession {
       this.tell(null, { input: 'roster', participants: this.roster.participants(), cause: 'join' });
     }
     if (this.mode) this.tell(null, { input: 'reconnecting', focusFailed: this.mode === 'rejoining' });
+    if (this.mode !== 'rejoining') {
+      for (const [mcu, report] of Object.entries(this.mcus ?? {}))
+        if (report === 'failing-over') this.signal({ signal: 'mcu-report', mcu, report });
+    }
     for (const operation of [...this.pending]) this.fail(operation, cutOff('SessionRetrying'));
     this.do({ effect: 'resume', dialog: this.dialog });
     if (this.mode === 'recovering') this.do({ effect: 'pause-session-timer', dialog: this.dialog });
