@@ -5,10 +5,10 @@ export type NodeConfig = { readonly [property: string]: unknown };
 
 const unitMs: { readonly [unit: string]: number } = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000 };
 
-/** A duration in ms: the number in `property`, in the unit of `<property>Unit`. */
+/** A duration in ms: the number in `property`, in the unit of `<property>Unit`; in ms where that is no unit. */
 export function durationOf(config: NodeConfig, property: string, defaultMs: number): number {
   const value = numberOf(config, property, Number.NaN);
-  const unit = unitMs[String(config[`${property}Unit`] ?? 'ms')] ?? 1;
+  const unit = unitMs[String(config[`${property}Unit`])] ?? 1;
   return Number.isNaN(value) || value < 0 ? defaultMs : value * unit;
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_RULES, type DetectorRule, rulesOf } from '../../nodes/recovery/detector-rules';
 import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
-import { browserFound, type Dialog, Editor } from './editor';
+import { browserFound, type Dialog, Editor, type EditorNode } from './editor';
 
 type Values = { [property: string]: string | boolean };
 
@@ -83,6 +83,7 @@ const cases: { [type: string]: DialogCase } = {
       lobbyTimeoutUnit: 'h',
       closingTimeout: '500',
       closingTimeoutUnit: 'ms',
+      keepState: 'journal-fsync',
     },
     wrong: [
       ...wrongConferences,
@@ -103,6 +104,7 @@ const cases: { [type: string]: DialogCase } = {
       failedOperations: 'catch',
       activationTimeout: '1',
       activationTimeoutUnit: 'min',
+      keepState: 'context:file',
     },
     wrong: [...wrongConferences, ['mcu', ''], ['mcu', 'two words'], ['activationTimeout', '-30']],
     hasAdvanced: true,
@@ -125,6 +127,7 @@ const cases: { [type: string]: DialogCase } = {
       probing: true,
       probeInterval: '250',
       probeIntervalUnit: 'ms',
+      keepState: 'journal',
     },
     wrong: [
       ...wrongConferences,
@@ -156,6 +159,7 @@ const cases: { [type: string]: DialogCase } = {
       attemptTimeoutUnit: 's',
       jitter: '25',
       backOff: '1.5',
+      keepState: 'context:memory',
     },
     wrong: [
       ...wrongConferences,
@@ -179,6 +183,7 @@ const cases: { [type: string]: DialogCase } = {
       tick: '5',
       tickUnit: 's',
       criteria: '{"all":[{"elapsedMs":5000},{"attempts":2}],"notWhile":{"mediaFlows":true}}',
+      keepState: 'journal',
     },
     wrong: [
       ...wrongConferences,
@@ -199,6 +204,8 @@ const cases: { [type: string]: DialogCase } = {
 };
 
 const types = Object.keys(cases);
+/** Those that keep state. */
+const keepingTypes = types.filter((type) => 'keepState' in (cases[type] as DialogCase).values);
 const paletteTypes = types.filter((type) => type !== 'conference-endpoint');
 const examplesFolder = join(packageRoot, 'examples');
 const examples = existsSync(examplesFolder)
@@ -212,7 +219,12 @@ describe('editor', function () {
 
   before(async function () {
     if (!browserFound()) return this.skip();
-    nodeRed = await startNodeRed({ flows: [{ id: 'tab', type: 'tab', label: 'Test' }] });
+    nodeRed = await startNodeRed({
+      flows: [{ id: 'tab', type: 'tab', label: 'Test' }],
+      settings: {
+        contextStorage: { default: 'memory', memory: { module: 'memory' }, file: { module: 'localfilesystem' } },
+      },
+    });
     editor = await Editor.open(nodeRed.url);
     await editor.evaluate(`RED.nodes.import(${JSON.stringify(freshNodes())})`);
   });
@@ -590,7 +602,7 @@ describe('editor', function () {
   it('says what is wrong with a tree of criteria, and shows no other field that would not count', async () => {
     await reset('give-up-timer');
     const dialog = await editor.edit('give-up-timer');
-    const complaint = dialog.form.locator('.conference-recovery-complaint');
+    const complaint = dialog.complaint('criteria');
     const note = dialog.form.locator('[data-when="criteria!="]');
     assert.equal(await note.isVisible(), false);
     await dialog.fill('criteria', '{"any": [{"elapsedMs": 60000}, {"attempts": 0}]}');
@@ -608,11 +620,129 @@ describe('editor', function () {
     assert.ok((await editor.node('give-up-timer')).valid);
   });
 
-  it('fills in what a flow of an older version lacks', async () => {
-    await editor.evaluate("void (delete RED.nodes.node('route-healer').period)");
-    const dialog = await editor.edit('route-healer');
-    assert.equal(await dialog.read('period'), '30');
-    await dialog.cancel();
+  describe('where state is kept over a restart', () => {
+    it('is chosen alike in all five nodes that keep any: not at all, in a journal, in a context store of the settings', async () => {
+      assert.equal(keepingTypes.length, 5);
+      for (const type of keepingTypes) {
+        await reset(type);
+        const dialog = await editor.edit(type);
+        await dialog.toggle.click();
+        assert.equal(await dialog.read('keepState'), 'none', type);
+        assert.deepEqual(await dialog.field('keepState').locator('option').allTextContents(), [
+          'not at all',
+          'in a journal',
+          'in a journal, forced to disk',
+          'in the context store memory',
+          'in the context store file',
+        ]);
+        assert.match((await dialog.form.locator('#node-input-keepState-hint').textContent()) ?? '', /the same in all/);
+        await dialog.cancel();
+      }
+    });
+
+    it('a store that is no longer configured stays in sight, is refused, and the remedy is named', async () => {
+      const remedy = 'there is no context store redis. Add it to contextStorage in settings.js and restart Node-RED';
+      for (const type of keepingTypes) {
+        await reset(type);
+        await editor.evaluate(`void (RED.nodes.node('${type}').keepState = 'context:redis')`);
+        let dialog = await editor.edit(type);
+        const complaint = dialog.form
+          .locator('.conference-recovery-keep-state ~ .conference-recovery-complaint')
+          .last();
+        assert.ok(await dialog.field('keepState').isVisible(), 'a wrong choice is not folded away');
+        assert.ok(await dialog.isMarked('keepState'));
+        assert.equal(
+          await dialog.field('keepState').locator('option:checked').textContent(),
+          'in the context store redis (missing)',
+        );
+        assert.ok((await complaint.textContent())?.includes(remedy));
+        await dialog.field('keepState').scrollIntoViewIfNeeded();
+        await editor.screenshot(`${type}-missing-store`, dialog.tray);
+        await dialog.done();
+        const { valid, validationErrors, keepState } = await editor.node(type);
+        assert.deepEqual([valid, keepState], [false, 'context:redis']);
+        assert.ok(validationErrors.join().includes(remedy), validationErrors.join());
+
+        dialog = await editor.edit(type);
+        await dialog.fill('keepState', 'context:file');
+        assert.equal(await dialog.isMarked('keepState'), false);
+        assert.equal(await complaint.textContent(), '');
+        await dialog.done();
+        assert.ok((await editor.node(type)).valid);
+      }
+    });
+
+    it('may come from an environment variable, which is left alone', async () => {
+      await reset('route-healer');
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how Node-RED writes environment variables.
+      const keepState = '${KEEP_STATE}';
+      await editor.evaluate(`void (RED.nodes.node('route-healer').keepState = ${JSON.stringify(keepState)})`);
+      const dialog = await editor.edit('route-healer');
+      await dialog.toggle.click();
+      assert.equal(await dialog.isMarked('keepState'), false);
+      await dialog.done();
+      const saved = await editor.node('route-healer');
+      assert.deepEqual([saved.valid, saved.keepState], [true, keepState]);
+    });
+  });
+
+  describe('versions of what is saved', () => {
+    /** Leaves of a node only what is given. */
+    async function strip(type: string, left: object): Promise<void> {
+      await editor.evaluate(`(() => {
+        const node = RED.nodes.node('${type}');
+        for (const [property, { type }] of Object.entries(node._def.defaults)) if (!type) delete node[property];
+        Object.assign(node, ${JSON.stringify(left)}, { changed: false });
+      })()`);
+    }
+
+    for (const type of types) {
+      it(`${type} of an older version is saved as one of today's, with what it did before`, async () => {
+        await reset(type);
+        const { configVersion, ...today } = await editor.node(type);
+        await strip(type, { name: 'old' });
+        const dialog = await editor.edit(type);
+        await dialog.done();
+        const { valid, validationErrors, ...saved } = await editor.node(type);
+        assert.ok(valid, String(validationErrors));
+        const expected: EditorNode = { ...today, name: 'old', configVersion };
+        if (type === 'conference-endpoint') expected.port = '5060';
+        // Rules that are not saved are the default ones, as empty ones are.
+        if (type === 'failover-detector') expected.rules = undefined;
+        assert.deepEqual({ ...saved, valid, validationErrors }, expected);
+        assert.ok(
+          await editor.evaluate(`RED.nodes.node('${type}').changed`),
+          'Node-RED knows that it is to be deployed',
+        );
+      });
+
+      it(`${type} of a newer version is marked, until somebody has looked at it and pressed Done`, async () => {
+        await reset(type);
+        const { configVersion } = await editor.node(type);
+        await editor.evaluate(`(() => {
+          const node = RED.nodes.node('${type}');
+          node.configVersion = ${Number(configVersion) + 1};
+          RED.editor.validateNode(node);
+        })()`);
+        const { valid, validationErrors } = await editor.node(type);
+        assert.equal(valid, false);
+        assert.match(validationErrors.join(), /saved by a newer version of .+Update the pack, or .+press Done/);
+        const dialog = await editor.edit(type);
+        await dialog.done();
+        const saved = await editor.node(type);
+        assert.deepEqual([saved.valid, saved.configVersion], [true, configVersion]);
+      });
+    }
+
+    it('a duration without a unit is shown in milliseconds', async () => {
+      await reset('route-healer');
+      await strip('route-healer', { period: '1500' });
+      const dialog = await editor.edit('route-healer');
+      assert.deepEqual([await dialog.read('period'), await dialog.read('periodUnit')], ['1500', 'ms']);
+      await dialog.done();
+      const { period, periodUnit, configVersion } = await editor.node('route-healer');
+      assert.deepEqual([period, periodUnit, configVersion], ['1500', 'ms', 1]);
+    });
   });
 
   it('has help for every type, and it begins with the paragraph that the palette shows', async () => {

@@ -140,6 +140,11 @@ export class Dialog {
     return this.form.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
   }
 
+  /** The line that says what is wrong with a field. */
+  complaint(property: string): Locator {
+    return this.form.locator(`#node-input-${property}-hint + .conference-recovery-complaint`);
+  }
+
   async read(property: string): Promise<string | boolean> {
     const field = this.field(property);
     return (await field.getAttribute('type')) === 'checkbox' ? field.isChecked() : field.inputValue();
