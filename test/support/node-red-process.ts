@@ -3,6 +3,7 @@
  * examples, the package itself, restarts.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -31,6 +32,8 @@ export interface NodeRedOptions {
   dns?: string;
   /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
   observe?: boolean;
+  /** Arguments of Node itself, such as `--expose-gc`. */
+  nodeArguments?: string[];
 }
 
 /** A message that has left a node: once, however many wires it took. */
@@ -41,7 +44,26 @@ export interface SentMessage {
   topic?: string;
   /** As JSON carries it. */
   payload: unknown;
+  /** When it left, in ms since 1970. */
+  leftAt: number;
 }
+
+/** What a process holds. */
+export interface Census {
+  /** Timers, sockets and the like that keep the process alive, by kind. */
+  resources: { [kind: string]: number };
+  /** Listeners for events of Node-RED, by event. */
+  listeners: { [event: string]: number };
+  /** Deadlines of the pack that are pending. */
+  deadlines: number;
+  /** Memory in use, after a garbage collection where Node was given `--expose-gc`. */
+  heapBytes: number;
+  /** The longest time for which nothing in the process could run since its flows started, in ms. */
+  stalledMs: number;
+}
+
+/** What is deployed: everything, the flows that have changed, or the nodes that have. */
+export type DeploymentType = 'full' | 'flows' | 'nodes';
 
 export interface NodeRedProcess {
   /** Address of the editor and of its HTTP API, without a slash at the end. */
@@ -58,6 +80,12 @@ export interface NodeRedProcess {
   ): Promise<SentMessage>;
   /** With `observe`: hands a node a message, as an inject node wired to it would. */
   ask(nodeId: string, payload: unknown): void;
+  /** With `observe`: when its flows have started, each time, in ms since 1970. */
+  starts: readonly number[];
+  /** With `observe`: deploys other flows, as the editor does, and waits until they have started. */
+  deploy(flows: object[], type: DeploymentType): Promise<void>;
+  /** With `observe`: counts what it holds. */
+  census(): Promise<Census>;
   /** Ends it, and waits until it has. A `SIGKILL` stands for a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -75,9 +103,8 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   }
   if (options.credentials) writeFileSync(join(userDir, 'flows_cred.json'), JSON.stringify(options.credentials));
   const settings = { ...quietSettings, uiPort: port, ...options.settings };
-  const bridge = options.observe
-    ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${JSON.stringify(nodeRed)});\n`
-    : '';
+  const folders = [nodeRed, join(userDir, 'node_modules', manifest().name)].map((folder) => JSON.stringify(folder));
+  const bridge = options.observe ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${folders});\n` : '';
   const dns = options.dns
     ? `require(${JSON.stringify(join(__dirname, 'dns-of-process.cjs'))})(${JSON.stringify(options.dns)});\n`
     : '';
@@ -86,7 +113,8 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     `${bridge}${dns}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
   );
 
-  const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], {
+  const nodeArguments = options.nodeArguments ?? [];
+  const child = spawn(process.execPath, [...nodeArguments, join(nodeRed, 'red.js'), '--userDir', userDir], {
     cwd: userDir,
     stdio: ['ignore', 'pipe', 'pipe', ...(options.observe ? (['ipc'] as const) : [])],
   });
@@ -107,27 +135,64 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     }
     await sleep(20);
   }
+  const url = `http://127.0.0.1:${port}`;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     userDir,
     log: () => log,
     messages: observer.messages,
     waitFor: (matches, { since = 0, withinMs = 30_000 } = {}) => observer.waitFor(matches, since, withinMs),
     ask: (nodeId, payload) => void child.send({ nodeId, payload }),
+    starts: observer.starts,
+    async deploy(flows, type) {
+      const started = observer.next('start');
+      const headers = { 'Content-Type': 'application/json', 'Node-RED-Deployment-Type': type };
+      const response = await fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify(flows) });
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+      await started;
+    },
+    census() {
+      const counted = observer.next('census');
+      child.send({});
+      return counted;
+    },
     stop,
   };
+}
+
+/** What the bridge tells: one of these. */
+interface Told {
+  message?: SentMessage;
+  startedAt?: number;
+  census?: Census;
 }
 
 /** Our side of the bridge: collects what leaves the nodes of a process. */
 class Observer {
   readonly messages: SentMessage[] = [];
+  readonly starts: number[] = [];
   private readonly watchers = new Set<(message: SentMessage) => void>();
+  private readonly others = new EventEmitter();
 
   constructor(child: ChildProcess) {
-    child.on('message', (message) => {
-      this.messages.push(message as SentMessage);
-      for (const watch of this.watchers) watch(message as SentMessage);
+    child.on('message', ({ message, startedAt, census }: Told) => {
+      if (startedAt !== undefined) {
+        this.starts.push(startedAt);
+        this.others.emit('start');
+      }
+      if (census) this.others.emit('census', census);
+      if (!message) return;
+      this.messages.push(message);
+      for (const watch of this.watchers) watch(message);
     });
+  }
+
+  /** The next start of the flows, or the next census. */
+  async next(what: 'start'): Promise<void>;
+  async next(what: 'census'): Promise<Census>;
+  async next(what: string): Promise<unknown> {
+    const [told] = await once(this.others, what, { signal: AbortSignal.timeout(60_000) });
+    return told;
   }
 
   waitFor(matches: (message: SentMessage) => boolean, since: number, withinMs: number): Promise<SentMessage> {
