@@ -7,7 +7,7 @@ import {
   type ConferenceSessionState,
   conferenceSession,
   conferenceSessionDefaults,
-  type conferenceSessionTable,
+  conferenceSessionTable,
 } from '../nodes/recovery/conference-session';
 import {
   type FailoverDetectorState,
@@ -20,7 +20,7 @@ import {
   type McuSessionState,
   mcuSession,
   mcuSessionDefaults,
-  type mcuSessionTable,
+  mcuSessionTable,
 } from '../nodes/recovery/mcu-session';
 import type {
   ConferenceState,
@@ -36,6 +36,7 @@ import type {
 import type { PolicyState } from '../nodes/recovery/policy';
 import { routeHealer, routeHealerDefaults } from '../nodes/recovery/route-healer';
 import type { ConferenceDocument, Outcome } from '../nodes/recovery/signaling';
+import { snapshotOf } from '../nodes/recovery/snapshots';
 import type { Message, PolicyInput, PolicyMachine } from '../nodes/recovery/step';
 import { type Cell, placesOf, type Table, tables } from './tables';
 
@@ -125,11 +126,14 @@ const now = Date.UTC(2026, 0, 1);
 const moment = { now, random: 0.5 };
 const refused = { kind: 'refused', status: 430, response: { status: 430, reason: '', headers: {}, body: '' } } as const;
 const roster: ConferenceDocument = { state: 'full', version: 1, users: [] };
+const { phases: everyPhase } = conferenceSessionTable;
+const { phases: everyMcuPhase } = mcuSessionTable;
 
 // ------------------------------------------------------------------------------------------------------------ sessions
 
 /** For each row of the conference session's table, what leads into it. */
-function conferenceInputs({ dialog }: ConferenceSessionState): ConferenceSessionInput[] {
+function conferenceInputs(state: ConferenceSessionState): ConferenceSessionInput[] {
+  const { dialog, epoch } = state;
   const joined = { dialog, document: roster, mcus: null };
   const told = { dialog, incident: null };
   const ended = (outcome: Outcome) =>
@@ -149,6 +153,18 @@ function conferenceInputs({ dialog }: ConferenceSessionState): ConferenceSession
       terminate: [{ input: 'terminate', operationId: 't' }],
       operation: [{ input: 'operation', operation: 'lock', operationId: 'a', arguments: {} }],
       query: [{ input: 'query', operation: 'status', operationId: 'q' }],
+      snapshot: [{ input: 'snapshot', operationId: 's', signaling: null, deadlines: {}, mcus: {} }],
+      restore: everyPhase.map((phase) => ({
+        input: 'restore',
+        operationId: 'r',
+        snapshot: snapshotOf(
+          { ...state, phase, closing: { phase: 'Disconnected', reason: 'TerminateRequested' } },
+          now,
+          { signaling: null, deadlines: {}, mcus: {} },
+        ),
+      })),
+      restarted: [{ input: 'restarted' }],
+      'stand-down': [{ input: 'stand-down', owner: 'another', epoch: epoch + 1 }],
       heal: [{ input: 'heal', dialog, attempt: 1, method: 'UPDATE' }],
       probe: [{ input: 'probe', dialog }],
       'focus-failed': [{ input: 'focus-failed', ...told }],
@@ -206,6 +222,12 @@ function mcuInputs({ call }: McuSessionState): McuSessionInput[] {
     report: reports.map((report) => ({ input: 'report', report, seq: 1 })),
     roster: [{ input: 'roster', participants: {}, cause: 'resync' }],
     terminated: [{ input: 'terminated' }],
+    'stood-down': [{ input: 'stood-down', owner: 'another', epoch: 2 }],
+    restarted: [{ input: 'restarted' }],
+    restore: everyMcuPhase.map((phase) => ({
+      input: 'restore',
+      state: { ...mcuSession.start(conference, 'chat'), phase },
+    })),
     completed: [{ input: 'completed', operation: 'mute', operationId: 'a', elapsedMs: 0, result: null }],
     failed: [{ input: 'failed', operation: 'mute', operationId: 'a', error }],
     operation: operations.map((operation) => ({
@@ -326,7 +348,14 @@ const expeditions: { readonly [machine: string]: Expedition } = {
         conferenceSession.start(conference),
         conferenceInputs,
         (state, input) => conferenceSession.step(state, input, moment, conferenceSessionDefaults).state,
-        ({ phase, returnTo, joining, closing, operations }) => [phase, returnTo, joining !== null, closing, operations],
+        ({ phase, returnTo, joining, closing, operations, stoodDown }) => [
+          phase,
+          returnTo,
+          joining !== null,
+          closing,
+          operations,
+          stoodDown,
+        ],
       ),
     phaseOf: ownPhase,
     throughRows: true,

@@ -18,6 +18,7 @@ export type ArgumentKind =
   | 'uris'
   | 'strings'
   | 'list'
+  | 'object'
   | 'error'
   | readonly string[];
 
@@ -35,6 +36,8 @@ const participants: CommandRule = { participants: { kind: 'uris', required: true
 const mcu: CommandRule = { mcu: { kind: 'string', required: true } };
 const roles = ['attendee', 'presenter'] as const;
 const nothing: CommandRule = {};
+/** What any request may have. */
+const common: CommandRule = { epoch: { kind: 'integer' } };
 
 /** Commands by node type (contract, sections 2 to 4 and 7). */
 export const commands: { readonly [node in Source]: { readonly [command: string]: CommandRule } } = {
@@ -68,6 +71,8 @@ export const commands: { readonly [node in Source]: { readonly [command: string]
     probe: { dialog: { kind: 'integer', required: true } },
     roster: nothing,
     status: nothing,
+    snapshot: nothing,
+    restore: { snapshot: { kind: 'object', required: true } },
   },
   'mcu-session': {
     call: { media: { kind: 'strings' } },
@@ -118,7 +123,7 @@ export function complaintAbout(node: Source, request: JsonObject): RecoveryError
     const named = name.length > 50 ? `${name.slice(0, 49)}…` : name;
     return invalidOperation(`${node} has no command "${named}". It has: ${Object.keys(known).join(', ')}.`);
   }
-  return complaintIn(name, request, rule);
+  return complaintIn(name, request, { ...rule, ...common });
 }
 
 /** What is wrong with the properties of something, by a rule, or null when nothing is. */
@@ -157,6 +162,8 @@ function matches(value: unknown, kind: ArgumentKind): boolean {
       return Array.isArray(value) && value.every((item) => typeof item === 'string');
     case 'list':
       return Array.isArray(value);
+    case 'object':
+      return typeof value === 'object' && !Array.isArray(value);
     case 'error':
       return isError(value);
   }
@@ -182,6 +189,7 @@ function describe(kind: ArgumentKind): string {
     uris: 'a list of at least one URI',
     strings: 'a list of strings',
     list: 'a list',
+    object: 'an object',
     error: 'an error with name, code and bases',
   }[kind];
 }

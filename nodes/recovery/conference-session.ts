@@ -9,6 +9,8 @@ import {
   invalidOperation,
   operationFailure,
   retryableOperation,
+  sessionRetrying,
+  staleOwner,
   timeout,
 } from './errors';
 import { limits } from './limits';
@@ -25,6 +27,7 @@ import type {
   Severity,
   StateReason,
 } from './messages';
+import { versionOf } from './migrations';
 import { idempotent, interrupted, type Operation, treatmentOf } from './operations';
 import { legalTransition } from './policy';
 import {
@@ -39,6 +42,7 @@ import {
 } from './roster';
 import type { ConferenceDocument, McuReports, Placement, SignalingEffect, SignalingEvent } from './signaling';
 import { healId, signalOf, signalOfOutcome } from './signals';
+import { readSnapshot, type Surroundings, snapshotOf } from './snapshots';
 import { type DeadlineEffect, fact, instant, type MachineState, type Moment, mintIncident, type Step } from './step';
 
 /** Settings of a conference session; durations in ms. */
@@ -57,6 +61,8 @@ export interface ConferenceSessionSettings {
   heartbeatMs: number;
   /** Is anything wired to the signals? If not, no repair will come, and nothing is held for one. */
   signalsWired: boolean;
+  /** Who we are, for others that might hold the same conference. */
+  owner: string;
 }
 
 export const conferenceSessionDefaults: ConferenceSessionSettings = {
@@ -67,6 +73,7 @@ export const conferenceSessionDefaults: ConferenceSessionSettings = {
   closingTimeoutMs: 5_000,
   heartbeatMs: 10_000,
   signalsWired: true,
+  owner: '',
 };
 
 /** How long a newer document may take to follow one that came late, in ms. */
@@ -80,6 +87,12 @@ type Phase = Exclude<ConferenceState, 'Reconnecting'> | 'Recovering' | 'Awaiting
 /** State of one conference session; plain JSON, absolute instants. */
 export interface ConferenceSessionState extends MachineState {
   phase: Phase;
+  /** Who holds the conference, as far as is known; empty before the first join, and when nobody said who. */
+  owner: string;
+  /** Counts the owners of the conference; 0 before the first join. */
+  epoch: number;
+  /** Somebody else holds the conference, in this epoch. */
+  stoodDown: boolean;
   /** Outages that are over, oldest first; what still speaks of one changes nothing. */
   closedIncidents: readonly string[];
   /** Where Reconnecting leads back to. */
@@ -116,7 +129,7 @@ export interface ConferenceSessionState extends MachineState {
 
 /** What reaches a conference session. */
 export type ConferenceSessionInput =
-  | { input: 'join'; operationId: string; arguments: JsonObject }
+  | { input: 'join'; operationId: string; arguments: JsonObject; epoch?: number }
   | {
       input: 'terminate';
       operationId: string;
@@ -125,11 +138,19 @@ export type ConferenceSessionInput =
       dialog?: number;
       criterion?: string;
       explanation?: string;
+      epoch?: number;
     }
-  | { input: 'operation'; operation: string; operationId: string; arguments: JsonObject; mcu?: string }
-  | { input: 'query'; operation: 'roster' | 'status'; operationId: string }
-  | { input: 'heal'; dialog: number; attempt: number; method: HealingMethod }
-  | { input: 'probe'; dialog: number }
+  | { input: 'operation'; operation: string; operationId: string; arguments: JsonObject; mcu?: string; epoch?: number }
+  | { input: 'query'; operation: 'roster' | 'status'; operationId: string; epoch?: number }
+  | ({ input: 'snapshot'; operationId: string; epoch?: number } & Surroundings)
+  /** `epoch` is the one to be; without it, the one after that of the snapshot. */
+  | { input: 'restore'; operationId: string; snapshot: unknown; epoch?: number }
+  | { input: 'heal'; dialog: number; attempt: number; method: HealingMethod; epoch?: number }
+  | { input: 'probe'; dialog: number; epoch?: number }
+  /** The state has been read from a store: the process before has ended. Comes once, before anything else. */
+  | { input: 'restarted' }
+  /** Somebody holds the conference in this epoch. */
+  | { input: 'stand-down'; owner: string; epoch: number }
   | { input: 'focus-failed'; dialog: number; incident: string | null }
   | { input: 'focus-failed-over'; dialog: number; incident: string | null }
   | {
@@ -152,6 +173,10 @@ export type ConferenceSessionEffect =
   | DeadlineEffect
   | SignalingEffect
   | { effect: 'mcu'; mcu: string | null; input: McuParentInput }
+  /** What another port has saved of the conference is ours now; null: nothing is open. Comes before all that relies on it. */
+  | { effect: 'adopt'; signaling: JsonObject | null }
+  /** Somebody else holds the conference: the port forgets it without a word to the far end. */
+  | { effect: 'abandon' }
   /** The request does not concern this session any more; nothing will answer it. */
   | { effect: 'ignore'; operationId: string };
 
@@ -222,29 +247,41 @@ const legal: { readonly [state in ConferenceState]: readonly ConferenceState[] }
 
 /* chart of conference-session (npm run charts)
  *
- *   Idle ─────────────── join ───────────────────────────────────────────────────────> Connecting
- *   Disconnected ─────── join ───────────────────────────────────────────────────────> Connecting
- *   Connecting ───────┬─ terminate, join-failed, ended, join-timeout ────────────────> Idle
- *                     ├─ joined, admitted ───────────────────────────────────────────> Connected
- *                     └─ joined ─────────────────────────────────────────────────────> InLobby
- *   InLobby ──────────┬─ terminate, ended, lobby-timeout ────────────────────────────> Disconnecting
- *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
- *                     ├─ route-recovering ───────────────────────────────────────────> Recovering
- *                     └─ admitted ───────────────────────────────────────────────────> Connected
- *   Connected ────────┬─ terminate, ended ───────────────────────────────────────────> Disconnecting
- *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
- *                     └─ route-recovering ───────────────────────────────────────────> Recovering
- *   Recovering ───────┬─ terminate, route-abandoned, ended, lobby-timeout ───────────> Disconnecting
- *                     ├─ focus-failed ───────────────────────────────────────────────> AwaitingFailover
- *                     ├─ route-healthy ──────────────────────────────────────────────> InLobby
- *                     └─ route-healthy ──────────────────────────────────────────────> Connected
- *   Disconnecting ────┬─ at once, left, closing-timeout ─────────────────────────────> Idle
- *                     └─ at once, left, closing-timeout ─────────────────────────────> Disconnected
- *   AwaitingFailover ─┬─ terminate, ended, lobby-timeout ────────────────────────────> Disconnecting
- *                     └─ focus-failed-over ──────────────────────────────────────────> Rejoining
- *   Rejoining ────────┬─ terminate, join-failed, ended, join-timeout, lobby-timeout ─> Disconnecting
- *                     ├─ joined, admitted ───────────────────────────────────────────> Connected
- *                     └─ joined ─────────────────────────────────────────────────────> InLobby
+ *   Idle ─────────────┬─ join ──────────────────────────────────────────────────────────────────────────────> Connecting
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> InLobby
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Connected
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Recovering
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> AwaitingFailover
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Disconnecting
+ *                     └─ restore ───────────────────────────────────────────────────────────────────────────> Disconnected
+ *   Disconnected ─────┬─ join ──────────────────────────────────────────────────────────────────────────────> Connecting
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Idle
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> InLobby
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Connected
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> Recovering
+ *                     ├─ restore ───────────────────────────────────────────────────────────────────────────> AwaitingFailover
+ *                     └─ restore ───────────────────────────────────────────────────────────────────────────> Disconnecting
+ *   Connecting ───────┬─ terminate, join-failed, ended, join-timeout, restarted, stand-down ────────────────> Idle
+ *                     ├─ joined, admitted ──────────────────────────────────────────────────────────────────> Connected
+ *                     └─ joined ────────────────────────────────────────────────────────────────────────────> InLobby
+ *   InLobby ──────────┬─ terminate, ended, lobby-timeout, stand-down ───────────────────────────────────────> Disconnecting
+ *                     ├─ focus-failed ──────────────────────────────────────────────────────────────────────> AwaitingFailover
+ *                     ├─ route-recovering ──────────────────────────────────────────────────────────────────> Recovering
+ *                     └─ admitted ──────────────────────────────────────────────────────────────────────────> Connected
+ *   Connected ────────┬─ terminate, ended, stand-down ──────────────────────────────────────────────────────> Disconnecting
+ *                     ├─ focus-failed ──────────────────────────────────────────────────────────────────────> AwaitingFailover
+ *                     └─ route-recovering ──────────────────────────────────────────────────────────────────> Recovering
+ *   Recovering ───────┬─ terminate, route-abandoned, ended, lobby-timeout, stand-down ──────────────────────> Disconnecting
+ *                     ├─ focus-failed ──────────────────────────────────────────────────────────────────────> AwaitingFailover
+ *                     ├─ route-healthy ─────────────────────────────────────────────────────────────────────> Connected
+ *                     └─ route-healthy ─────────────────────────────────────────────────────────────────────> InLobby
+ *   Disconnecting ────┬─ at once, left, closing-timeout, stand-down ────────────────────────────────────────> Disconnected
+ *                     └─ at once, left, closing-timeout, stand-down ────────────────────────────────────────> Idle
+ *   AwaitingFailover ─┬─ terminate, ended, lobby-timeout, stand-down ───────────────────────────────────────> Disconnecting
+ *                     └─ focus-failed-over ─────────────────────────────────────────────────────────────────> Rejoining
+ *   Rejoining ────────┬─ terminate, join-failed, ended, join-timeout, lobby-timeout, restarted, stand-down ─> Disconnecting
+ *                     ├─ joined, admitted ──────────────────────────────────────────────────────────────────> Connected
+ *                     └─ joined ────────────────────────────────────────────────────────────────────────────> InLobby
  */
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
@@ -255,6 +292,8 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'terminate':          [ended,        cancelJoin,    terminate,     terminate,     terminate,     terminate,     terminate,     joinClosing,   ended],
   'operation':          [refuseBegin,  refuseBegin,   refuseBegin,   begin,         refuseRetry,   refuseRetry,   refuseRetry,   refuseBegin,   refuseBegin],
   'query':              [answer,       answer,        answer,        answer,        answer,        answer,        answer,        answer,        answer],
+  'snapshot':           [snapshot,     snapshot,      snapshot,      snapshot,      snapshot,      snapshot,      snapshot,      snapshot,      snapshot],
+  'restore':            [takeOver,     hold,          hold,          hold,          hold,          hold,          hold,          hold,          takeOver],
   'heal':               [none,         none,          heal,          heal,          heal,          none,          none,          none,          none],
   'probe':              [none,         none,          probe,         probe,         probe,         probe,         none,          none,          none],
   // verdicts and the healer's word
@@ -289,6 +328,9 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'hold-expired':       [none,         none,          none,          stopHolding,   none,          none,          none,          none,          none],
   'resync-due':         [none,         none,          none,          resyncDue,     none,          none,          none,          none,          none],
   'restart-assumed':    [none,         none,          none,          restartAssumed, none,         none,          none,          none,          none],
+  // the life of the node
+  'restarted':          [tellRestored, loseJoin,      goOn,          goOn,          goOn,          goOn,          loseRejoin,    leaveAgain,    tellRestored],
+  'stand-down':         [giveWay,      abandonJoin,   standDown,     standDown,     standDown,     standDown,     standDown,     abandonClosing, giveWay],
 };
 
 /** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
@@ -299,11 +341,14 @@ export const conferenceSession = {
   /** A fresh record: Idle. */
   start(conference: string): ConferenceSessionState {
     return {
-      version: 1,
+      version: versionOf('conference-session'),
       conference,
       seq: 0,
       dialog: 0,
       incident: null,
+      owner: '',
+      epoch: 0,
+      stoodDown: false,
       closedIncidents: [],
       phase: 'Idle',
       returnTo: 'Connected',
@@ -338,29 +383,32 @@ export const conferenceSession = {
       if ('operationId' in input) ignore(draft, input);
       return draft;
     }
-    const cell = table[kindOf(input)][phases.indexOf(state.phase)] as (
-      draft: Draft,
-      input: ConferenceSessionInput,
-    ) => void;
-    cell(draft, input);
+    if (!isRefusedAsStale(draft, input)) give(draft, input);
     return draft;
   },
 
   /** The fact that tells policy nodes, after a start, how things are. */
   status(state: ConferenceSessionState, moment: Moment): Step<ConferenceSessionState, never> {
     const next = { ...state };
-    return { state: next, messages: [statusOf(next, moment)], effects: [] };
+    return { state: next, messages: [statusOf(next, moment, false)], effects: [] };
   },
 
-  /** What an MCU session that comes late has to know. */
+  /** What an MCU session has to know that comes late, or has missed something. One that knows it all has no use for it. */
   introduction({ phase, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
-    if (phase !== 'Connected' && phase !== 'Recovering') return [];
-    const inputs: McuParentInput[] = [
+    const joined: McuParentInput[] = [
       { input: 'joined', dialog, mcus },
       { input: 'roster', participants: roster.participants, cause: 'join' },
     ];
-    if (phase === 'Recovering') inputs.push({ input: 'reconnecting', focusFailed: false, incident });
-    return inputs;
+    switch (phase) {
+      case 'Connected':
+        return [{ input: 'recovered' }, ...joined];
+      case 'Recovering':
+        return [...joined, { input: 'reconnecting', focusFailed: false, incident }];
+      case 'AwaitingFailover':
+        return [{ input: 'reconnecting', focusFailed: true, incident }];
+      default:
+        return [];
+    }
   },
 
   /** The state in UCMA's words. */
@@ -373,28 +421,38 @@ export const conferenceSession = {
   idle: (state: ConferenceSessionState): boolean => state.phase === 'Idle' || state.phase === 'Disconnected',
 };
 
-function statusOf(state: ConferenceSessionState, moment: Moment): Fact {
+function statusOf(state: ConferenceSessionState, moment: Moment, restored: boolean): Fact {
+  const { phase, owner, epoch } = state;
   const body = {
     event: 'session-status' as const,
-    state: shown(state.phase),
-    mode: modeOf(state.phase),
-    restored: false,
+    state: shown(phase),
+    mode: modeOf(phase),
+    restored,
+    owner,
+    epoch,
   };
   return fact(state, 'conference-session', moment, 'info', body);
 }
 
 /**
- * Does the input speak of another dialog, or of an outage that is over (contract, rule 8)? Who gives up an outage need not
+ * Does the input speak of another dialog, of an outage or an ownership that is over (contract, rule 8)? Who gives up an outage need not
  * have heard that its re-join has begun a new dialog.
  */
 function speaksOfAnother(
-  { dialog, incident, closedIncidents }: ConferenceSessionState,
+  { dialog, incident, closedIncidents, epoch }: ConferenceSessionState,
   input: ConferenceSessionInput,
 ): boolean {
   const of = 'incident' in input ? input.incident : null;
   if (of && 'input' in input && input.input === 'terminate') return of !== incident?.id;
   if (of && closedIncidents.includes(of)) return true;
+  if ('input' in input && input.input === 'stand-down') return input.epoch <= epoch;
   return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
+}
+
+/** Does the cell of the present phase. */
+function give(draft: Draft, input: ConferenceSessionInput): void {
+  const cell = table[kindOf(input)][phases.indexOf(draft.state.phase)];
+  (cell as (draft: Draft, input: ConferenceSessionInput) => void)(draft, input);
 }
 
 function kindOf(input: ConferenceSessionInput): InputKind {
@@ -492,8 +550,11 @@ function tellMcus(draft: Draft, input: McuParentInput): void {
 
 // -------------------------------------------------------------------------------------------------------- joining, leaving
 
-function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>): void {
+function join(draft: Draft, input: InputOf<'join'>): void {
+  const { operationId, arguments: given } = input;
   const { state, moment, settings } = draft;
+  if (isOfOthers(state, input)) return refuseAsStale(draft, input);
+  own(draft, input.epoch ?? Math.max(1, state.owner === settings.owner ? state.epoch : state.epoch + 1));
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
   tellMcus(draft, { input: 'joining', seq: state.seq });
@@ -504,8 +565,10 @@ function join(draft: Draft, { operationId, arguments: given }: InputOf<'join'>):
 
 /** A session that has ended begins anew; its numbering of facts goes on. */
 function joinAnew(draft: Draft, input: InputOf<'join'>): void {
-  const { conference, seq, closedIncidents } = draft.state;
-  draft.state = { ...conferenceSession.start(conference), seq, closedIncidents, since: draft.moment.now };
+  const { conference, seq, closedIncidents, owner, epoch, stoodDown } = draft.state;
+  if (isOfOthers(draft.state, input)) return refuseAsStale(draft, input);
+  const kept = { seq, closedIncidents, owner, epoch, stoodDown };
+  draft.state = { ...conferenceSession.start(conference), ...kept, since: draft.moment.now };
   join(draft, input);
 }
 
@@ -605,7 +668,7 @@ function rollBack(draft: Draft, reason: StateReason, error: RecoveryError, silen
   const { joining, dialog } = draft.state;
   draft.state.joining = null;
   cancelDeadlines(draft, 'join-timeout');
-  draft.effects.push({ effect: 'leave', dialog, silently });
+  draft.effects.push(reason === 'StoodDown' ? { effect: 'abandon' } : { effect: 'leave', dialog, silently });
   enter(draft, 'Idle', reason);
   if (joining) fail(draft, 'join', joining.id, error);
 }
@@ -641,7 +704,9 @@ function joinClosing(draft: Draft, input: InputOf<'terminate'>): void {
   state.terminating = [...state.terminating, { id: operationId, startedAt: moment.now }];
 }
 
+/** Who ends what somebody else holds lets go of it: from now on, it may be joined again. */
 function ended(draft: Draft, input: InputOf<'terminate'>): void {
+  draft.state.stoodDown = false;
   complete(draft, 'terminate', input.operationId, draft.moment.now, null);
 }
 
@@ -653,7 +718,8 @@ function closedByFocus(draft: Draft, { cause, reason }: InputOf<'ended'>): void 
 
 /**
  * Begins to close; `gone`: there is no dialog to leave any more. A session whose first join is still pending goes back to
- * Idle, any other ends Disconnected. From Reconnecting nobody is waited for: the other side is known to be out of reach.
+ * Idle, any other ends Disconnected. From Reconnecting nobody is waited for: the other side is known to be out of reach. Nor
+ * is anybody when somebody else goes on with the conference: to the far end, nothing ends.
  */
 function close(
   draft: Draft,
@@ -665,17 +731,22 @@ function close(
   state.joining = null;
   state.closing = { phase: joining ? 'Idle' : 'Disconnected', reason };
   cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due', 'resync-due', 'restart-assumed');
-  tellMcus(draft, { input: 'terminated' });
+  const handedOver = reason === 'StoodDown';
+  tellMcus(
+    draft,
+    handedOver ? { input: 'stood-down', owner: state.owner, epoch: state.epoch } : { input: 'terminated' },
+  );
   enter(draft, 'Disconnecting', reason, because);
   for (const operation of Object.values(state.operations)) {
     if (reason === 'ConferenceEnded' && operation.operation === 'end-conference') completeOperation(draft, operation);
-    else failOperation(draft, operation, cutShort(operation));
+    else failOperation(draft, operation, handedOver ? takenAway(draft, operation) : cutShort(operation));
   }
   if (joining) fail(draft, 'join', joining.id, joinError);
   // Behind a broken route the Focus still holds our dialog, and a BYE may get through; so does one that a re-join is on its
   // way to. A Focus that failed over does not.
-  draft.effects.push({ effect: 'leave', dialog, silently: gone || phase === 'AwaitingFailover' });
-  if (shown(phase) === 'Reconnecting') finish(draft);
+  const silently = gone || phase === 'AwaitingFailover';
+  draft.effects.push(handedOver ? { effect: 'abandon' } : { effect: 'leave', dialog, silently });
+  if (handedOver || shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
 }
 
@@ -698,6 +769,155 @@ function finish(draft: Draft): void {
   enter(draft, phase, reason);
   for (const { id, startedAt } of terminating) complete(draft, 'terminate', id, startedAt, null);
   Object.assign(state, { roster: emptyRoster, lobby: [], properties: {}, mcus: {} });
+}
+
+// -------------------------------------------------------------------------------------------------- after a start (PER-2)
+
+/** The first fact of a session that has outlived its process; from here on, it is held by whoever we are now. */
+function tellRestored(draft: Draft): void {
+  const { state, settings, moment } = draft;
+  if (!state.stoodDown && state.epoch > 0) state.owner = settings.owner;
+  draft.messages.push(statusOf(state, moment, true));
+}
+
+/** Whether the dialog is still there is found out by a request in it. What was asked of the process before is given up. */
+function goOn(draft: Draft): void {
+  const { state, settings, effects } = draft;
+  tellRestored(draft);
+  for (const input of conferenceSession.introduction(state)) tellMcus(draft, input);
+  failAll(draft, interrupted);
+  effects.push({ effect: 'resume', dialog: state.dialog, timeoutMs: settings.repairTimeoutMs });
+  if (state.phase === 'Recovering') effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
+}
+
+function loseJoin(draft: Draft): void {
+  tellRestored(draft);
+  rollBack(draft, 'JoinFailed', sessionRetrying('join', true), false);
+}
+
+/** The one attempt may have been sent. What became of it nobody knows, and a second one must not be sent (PER-3). */
+function loseRejoin(draft: Draft): void {
+  tellRestored(draft);
+  close(draft, 'RejoinFailed', { joinError: sessionRetrying('join', true) });
+}
+
+function leaveAgain(draft: Draft): void {
+  tellRestored(draft);
+  draft.effects.push({ effect: 'leave', dialog: draft.state.dialog, silently: false });
+}
+
+// ------------------------------------------------------------------------------------------------------ ownership (PER-7)
+
+function own({ state, settings }: Draft, epoch: number): void {
+  Object.assign(state, { owner: settings.owner, epoch, stoodDown: false });
+}
+
+/** Is the conference somebody else's, and will it be so? Who knows of a newer epoch than theirs may begin it. */
+function isOfOthers({ stoodDown, epoch }: ConferenceSessionState, input: { epoch?: number }): boolean {
+  return stoodDown && (input.epoch ?? epoch) <= epoch;
+}
+
+/**
+ * Requests of an older epoch are refused; one of a newer epoch says that somebody else holds the conference by now. What a
+ * `restore`, or a `join` where nothing is held, has as its epoch is the one to come.
+ */
+function isRefusedAsStale(draft: Draft, input: ConferenceSessionInput): boolean {
+  const { epoch } = draft.state;
+  if (!('epoch' in input) || input.input === 'restore' || input.input === 'stand-down') return false;
+  const { epoch: told = epoch } = input;
+  if (told === epoch || (told > epoch && input.input === 'join' && conferenceSession.idle(draft.state))) return false;
+  if (told > epoch) give(draft, { input: 'stand-down', owner: '', epoch: told });
+  refuseAsStale(draft, input);
+  return true;
+}
+
+function refuseAsStale(
+  draft: Draft,
+  input: { input: string; operation?: string; operationId?: string; mcu?: string },
+): void {
+  const { operation = input.input, operationId = '', mcu } = input;
+  const error = staleOwner(operation, draft.state);
+  if (mcu === undefined) return fail(draft, operation, null, error);
+  draft.effects.push({ effect: 'mcu', mcu, input: { input: 'failed', operation, operationId, error } });
+}
+
+function takenAway({ state }: Draft, { operation }: Operation): RecoveryError {
+  return staleOwner(operation, state, idempotent(operation));
+}
+
+function giveWay({ state }: Draft, { owner, epoch }: InputOf<'stand-down'>): void {
+  // The new owner goes on with the outage: nothing is resolved by this.
+  Object.assign(state, { owner, epoch, stoodDown: true, incident: null });
+}
+
+function abandonJoin(draft: Draft, input: InputOf<'stand-down'>): void {
+  giveWay(draft, input);
+  rollBack(draft, 'StoodDown', staleOwner('join', draft.state), true);
+}
+
+function standDown(draft: Draft, input: InputOf<'stand-down'>): void {
+  giveWay(draft, input);
+  close(draft, 'StoodDown', { joinError: staleOwner('join', draft.state) });
+}
+
+function abandonClosing(draft: Draft, input: InputOf<'stand-down'>): void {
+  giveWay(draft, input);
+  const { closing } = draft.state;
+  draft.state.closing = { phase: 'Disconnected', ...closing, reason: 'StoodDown' };
+  draft.effects.push({ effect: 'abandon' });
+  finish(draft);
+}
+
+function snapshot(draft: Draft, { operationId, signaling, deadlines, mcus }: InputOf<'snapshot'>): void {
+  const { now } = draft.moment;
+  complete(draft, 'snapshot', operationId, now, snapshotOf(draft.state, now, { signaling, deadlines, mcus }));
+}
+
+/** Deadlines that outlive the node; those of operations end with them. */
+const lasting: readonly Deadline[] = [
+  'join-timeout',
+  'lobby-timeout',
+  'closing-timeout',
+  'heartbeat-due',
+  'resync-due',
+  'restart-assumed',
+];
+
+/** From a snapshot, as after a restart. Our own past is none: what we have ended since must not come back. */
+function takeOver(draft: Draft, input: InputOf<'restore'>): void {
+  const { operationId } = input;
+  const { conference, seq, owner, epoch, stoodDown } = draft.state;
+  const read = readSnapshot(input.snapshot, conference, lasting);
+  if ('error' in read) return fail(draft, 'restore', null, read.error);
+  const { state, signaling, deadlines, mcus, ...told } = read.snapshot;
+  const ours = told.epoch === epoch && told.owner === owner && !stoodDown;
+  if (ours && input.epoch === undefined && state.seq <= seq) return ignore(draft, input);
+  const next = input.epoch ?? told.epoch + 1;
+  if (told.epoch < epoch || next <= Math.max(epoch, told.epoch)) return refuseAsStale(draft, input);
+  draft.state = { ...state, seq: Math.max(seq, state.seq) };
+  own(draft, next);
+  draft.effects.push({ effect: 'adopt', signaling });
+  for (const [deadline, at] of Object.entries(deadlines)) draft.effects.push({ effect: 'set-deadline', deadline, at });
+  tellMcus(draft, { input: 'joining', seq });
+  for (const [mcu, saved] of Object.entries(mcus)) {
+    draft.effects.push({ effect: 'mcu', mcu, input: { input: 'restore', state: saved } });
+  }
+  give(draft, { input: 'restarted' });
+  complete(draft, 'restore', operationId, draft.moment.now, { owner: draft.state.owner, epoch: next });
+}
+
+/** We hold the conference: our own snapshot that comes back is nothing new, and only a newer epoch takes it from us. */
+function hold(draft: Draft, input: InputOf<'restore'>): void {
+  const { conference, owner, epoch } = draft.state;
+  const read = readSnapshot(input.snapshot, conference, lasting);
+  if ('error' in read) return fail(draft, 'restore', null, read.error);
+  const told = read.snapshot;
+  const newest = Math.max(told.epoch, input.epoch ?? 0);
+  if (newest === epoch && told.owner === owner) return ignore(draft, input);
+  if (newest > epoch) {
+    give(draft, { input: 'stand-down', owner: told.epoch === newest ? told.owner : '', epoch: newest });
+  }
+  refuseAsStale(draft, input);
 }
 
 // ---------------------------------------------------------------------------------------------------------- Focus failover
@@ -808,7 +1028,7 @@ function abandonRoute(draft: Draft): void {
  */
 function stayOnRoute(draft: Draft): void {
   failHeld(draft);
-  draft.messages.push(statusOf(draft.state, draft.moment));
+  draft.messages.push(statusOf(draft.state, draft.moment, false));
 }
 
 /** What waits for the route waits in vain. */
@@ -983,6 +1203,7 @@ function refuse(draft: Draft, input: InputOf<'operation'>, error: RecoveryError)
 
 function refuseBegin(draft: Draft, input: InputOf<'operation' | 'join'>): void {
   const operation = input.input === 'join' ? 'join' : input.operation;
+  if (draft.state.stoodDown) return refuseAsStale(draft, input);
   const error = invalidOperation(`${operation} is not possible while the session is ${shown(draft.state.phase)}.`);
   if (input.input === 'join') fail(draft, 'join', null, error);
   else refuse(draft, input, error);
@@ -1024,7 +1245,7 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 }
 
 function answer(draft: Draft, { operation, operationId }: InputOf<'query'>): void {
-  const { phase, dialog, incident, attempts, roster, lobby, properties, pending } = draft.state;
+  const { phase, dialog, incident, attempts, roster, lobby, properties, pending, owner, epoch } = draft.state;
   const result =
     operation === 'roster'
       ? {
@@ -1040,6 +1261,8 @@ function answer(draft: Draft, { operation, operationId }: InputOf<'query'>): voi
           pending,
           incident: incident?.id ?? null,
           participants: roster.total,
+          owner,
+          epoch,
         };
   complete(draft, operation, operationId, draft.moment.now, result);
 }

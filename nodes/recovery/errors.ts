@@ -156,6 +156,19 @@ export function invalidOperation(message: string, code?: OwnCode): RecoveryError
   return code ? make(code, message, true, { code }) : make('invalid-operation', message, true);
 }
 
+/**
+ * InvalidOperationException/StaleOwner: somebody else holds the conference, or was believed to. `unsent`: nothing of the
+ * operation has left, or twice does the same as once.
+ */
+export function staleOwner(
+  operation: string,
+  { owner, epoch }: { owner: string; epoch: number },
+  unsent = true,
+): RecoveryError {
+  const message = `${operation} is not possible: the conference is held by ${owner || 'another node'} (epoch ${epoch}).`;
+  return { ...invalidOperation(message, 'StaleOwner'), safeToReplay: unsent };
+}
+
 /** ArgumentException: says what was wrong with the request and what would be right. */
 export function argument(message: string): RecoveryError {
   return make('argument', message, true);

@@ -65,6 +65,9 @@ export const heeded: { readonly [node in Source]: { readonly [event: string]: Co
       attempts: required('integer'),
     },
     'healing-abandoned': { ...outage, reason: required('string') },
+    // Of other nodes that hold, or take over, the same conference.
+    'session-status': { ...session['session-status'], owner: optional('string'), epoch: optional('integer') },
+    'operation-completed': { operation: required('string') },
   },
   'mcu-session': { 'failover-detected': verdict },
   'failover-detector': { ...session, signal },

@@ -3,7 +3,14 @@
  * InstantMessagingMcuSession state transitions), and the call with it. It has no signaling of its own but the call's:
  * its operations are proxied through the conference session to the Focus.
  */
-import { failureOf, invalidOperation, operationFailure, retryableOperation, sessionRetrying } from './errors';
+import {
+  failureOf,
+  invalidOperation,
+  operationFailure,
+  retryableOperation,
+  sessionRetrying,
+  staleOwner,
+} from './errors';
 import { limits } from './limits';
 import type {
   CallReason,
@@ -15,6 +22,7 @@ import type {
   McuState,
   RecoveryError,
 } from './messages';
+import { versionOf } from './migrations';
 import { idempotent } from './operations';
 import { legalTransition } from './policy';
 import { copyOfAll, differenceBetween, isDifferent, type Participants, participantsOf } from './roster';
@@ -84,12 +92,18 @@ export type McuParentInput =
   | { input: 'report'; report: McuReport; seq: number }
   | { input: 'roster'; participants: Participants; cause: 'notification' | 'resync' | 'join' }
   | { input: 'terminated' }
+  /** Somebody else goes on with the conference, and with the call. */
+  | { input: 'stood-down'; owner: string; epoch: number }
+  /** The conference is taken over, from a snapshot with this state. */
+  | { input: 'restore'; state: McuSessionState }
   | { input: 'completed'; operation: string; operationId: string; elapsedMs: number; result: unknown }
   | { input: 'failed'; operation: string; operationId: string; error: RecoveryError };
 
 /** What the MCU session's own node and its call tell it. */
 export type McuSessionInput =
   | McuParentInput
+  /** The state has been read from a store: the process before has ended. Comes once, before anything else. */
+  | { input: 'restarted' }
   | { input: 'operation'; operation: string; operationId: string; arguments: JsonObject }
   | { input: 'verdict'; verdict: FailoverDetected }
   | { input: 'deadline'; deadline: string }
@@ -132,17 +146,18 @@ const legal: { readonly [state in McuState]: readonly McuState[] } = {
 
 /* chart of mcu-session (npm run charts)
  *
- *   Terminated ─── joining ────────────────────> Unbound
- *   Unbound ────┬─ joined ─────────────────────> Active
- *               ├─ joined ─────────────────────> Idle
- *               └─ joined ─────────────────────> Terminated
- *   Idle ───────┬─ joined, report ─────────────> Active
- *               └─ joined, report, terminated ─> Terminated
- *   Active ─────┬─ joined, terminated ─────────> Terminated
- *               └─ reconnecting, verdict ──────> Retrying
- *   Retrying ───┬─ joined, report, at once ────> Active
- *               ├─ joined, report ─────────────> Idle
- *               └─ joined, terminated ─────────> Terminated
+ *   Terminated ─── joining ────────────────────────────────> Unbound
+ *   Unbound ────┬─ joined, restore ────────────────────────> Active
+ *               ├─ joined, restore ────────────────────────> Idle
+ *               ├─ joined, restore ────────────────────────> Terminated
+ *               └─ restore ────────────────────────────────> Retrying
+ *   Idle ───────┬─ joined, report ─────────────────────────> Active
+ *               └─ joined, report, terminated, stood-down ─> Terminated
+ *   Active ─────┬─ joined, terminated, stood-down ─────────> Terminated
+ *               └─ reconnecting, verdict ──────────────────> Retrying
+ *   Retrying ───┬─ joined, report, at once ────────────────> Active
+ *               ├─ joined, report ─────────────────────────> Idle
+ *               └─ joined, terminated, stood-down ─────────> Terminated
  */
 /** State × input. Every cell is specified: the compiler refuses a row that is missing or too short. */
 // biome-ignore format: a table is read in columns
@@ -156,6 +171,7 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'report':         [none,          activate,      noteReport,    reactivate,    none],
   'roster':         [none,          roster,        roster,        roster,        none],
   'terminated':     [end,           end,           end,           end,           none],
+  'stood-down':     [end,           standDown,     standDown,     standDown,     none],
   'completed':      [none,          complete,      complete,      complete,      complete],
   'failed':         [none,          passFailure,   passFailure,   passFailure,   passFailure],
   'operation':      [refuseUnbound, enqueue,       perform,       refuseRetrying, refuseEnded],
@@ -167,6 +183,8 @@ const table: { readonly [K in Kind]: Row<K> } = {
   'media':          [none,          mediaChanged,  mediaChanged,  mediaChanged,  none],
   'text':           [none,          textReceived,  textReceived,  textReceived,  none],
   'outcome':        [none,          textSent,      textSent,      textSent,      none],
+  'restarted':      [none,          goOn,          goOn,          goOn,          none],
+  'restore':        [restore,       none,          none,          none,          none],
 };
 
 /** The table as tools see it: for charts, for the simulation, and to switch cells off one by one. */
@@ -177,7 +195,7 @@ export const mcuSession = {
   /** A fresh record: Idle, not bound. */
   start(conference: string, mcu: string): McuSessionState {
     return {
-      version: 1,
+      version: versionOf('mcu-session'),
       conference,
       mcu,
       seq: 0,
@@ -265,12 +283,14 @@ function bind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
   if (report === 'active') becomeActive(draft, 'Activated');
 }
 
+/** Also told of a dialog that is known. Then a server that says nothing of MCUs has not said that this one is back. */
 function rebind(draft: Draft, { dialog, mcus }: InputOf<'joined'>): void {
+  const isNews = mcus !== null || dialog !== draft.state.dialog;
   draft.state.dialog = dialog;
   const report = reportOf(mcus, draft.state.mcu);
   if (report === 'unsupported') return terminate(draft, 'NotSupported');
   if (draft.state.phase === 'Idle' && report === 'active') becomeActive(draft, 'Activated');
-  else if (draft.state.phase === 'Retrying' && report === 'active') becomeActive(draft, 'McuReportedActive');
+  else if (draft.state.phase === 'Retrying' && report === 'active' && isNews) becomeActive(draft, 'McuReportedActive');
   else if (draft.state.phase === 'Retrying' && report === 'inactive') enter(draft, 'Idle', 'McuReportedInactive');
 }
 
@@ -349,13 +369,45 @@ function terminate(draft: Draft, reason: McuReason): void {
   const { state } = draft;
   if (state.call && !over(state.call.state)) hangUp(draft, 'ConferenceTerminated');
   enter(draft, 'Terminated', reason);
-  for (const text of state.texts) fail(draft, 'send', text, textCutShort());
-  state.texts = [];
+  failTexts(draft, textCutShort());
   failQueue(draft, ({ operation }) =>
     reason === 'NotSupported'
       ? invalidOperation(`The conference has no ${state.mcu} MCU, so ${operation} is not possible.`, 'NotSupported')
       : operationFailure('SessionTerminated', `The conference session ended before ${operation} could be sent.`, true),
   );
+}
+
+/** The call goes on, with somebody else; to the far end nothing ends, and no outage is over. */
+function standDown(draft: Draft, owner: InputOf<'stood-down'>): void {
+  const { state } = draft;
+  state.incident = null;
+  if (state.call && !over(state.call.state)) {
+    const { operationId, state: was } = state.call;
+    changeCall(draft, 'Terminated', 'StoodDown', null);
+    const operation = was === 'Terminating' ? 'hang-up' : 'call';
+    if (operationId !== null) fail(draft, operation, operationId, staleOwner(operation, owner, false));
+  }
+  enter(draft, 'Terminated', 'StoodDown');
+  failTexts(draft, staleOwner('send', owner, false));
+  failQueue(draft, ({ operation }) => staleOwner(operation, owner));
+}
+
+// -------------------------------------------------------------------------------------------------- after a start (PER-2)
+
+/** What was asked of the process before is given up. Whether an established call is still there, its refresh will tell. */
+function goOn(draft: Draft): void {
+  const { state } = draft;
+  failQueue(draft, ({ operation }) => sessionRetrying(operation, true));
+  failTexts(draft, sessionRetrying('send', false));
+  if (state.call?.state === 'Establishing') hangUp(draft, 'Failed');
+  else if (state.call?.state === 'Terminating') hangUp(draft, 'HungUp');
+  else refreshCall(draft);
+}
+
+function restore(draft: Draft, { state }: InputOf<'restore'>): void {
+  draft.state = { ...state, seq: Math.max(draft.state.seq, state.seq) };
+  const again: Cell<'restarted'> = table.restarted[phases.indexOf(state.phase)] as Cell<'restarted'>;
+  again(draft, { input: 'restarted' });
 }
 
 // ------------------------------------------------------------------------------------------------------------- operations
@@ -438,6 +490,12 @@ function releaseQueue(draft: Draft): void {
   }
 }
 
+function failTexts(draft: Draft, error: RecoveryError): void {
+  const { texts } = draft.state;
+  draft.state.texts = [];
+  for (const text of texts) fail(draft, 'send', text, error);
+}
+
 function failQueue(draft: Draft, error: (queued: Queued) => RecoveryError): void {
   const { queue } = draft.state;
   draft.state.queue = [];
@@ -485,7 +543,7 @@ function fail(draft: Draft, operation: string, operationId: string | null, error
 // --------------------------------------------------------------------------------------------------------- MCU failover
 
 function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
-  if (!isNews(draft, verdict)) return;
+  if (!isNewVerdict(draft, verdict)) return;
   draft.state.incident = verdict.incident
     ? { id: verdict.incident, startedAt: draft.moment.now }
     : mintIncident(draft.state, draft.state.mcu, draft.moment.now);
@@ -496,11 +554,11 @@ function failOver(draft: Draft, { verdict }: InputOf<'verdict'>): void {
 
 /** Retrying for the Focus's sake already: now the MCU is known to fail too, and takes its call with it. */
 function failOverAgain(draft: Draft, { verdict }: InputOf<'verdict'>): void {
-  if (isNews(draft, verdict)) loseCall(draft);
+  if (isNewVerdict(draft, verdict)) loseCall(draft);
 }
 
 /** A verdict may come twice over a wire; it ends one call, not the one that was placed after it as well (MSG-8). */
-function isNews({ state }: Draft, verdict: FailoverDetected): boolean {
+function isNewVerdict({ state }: Draft, verdict: FailoverDetected): boolean {
   const latest = latestEvidence(verdict);
   if (latest !== 0 && latest <= state.actedOn) return false;
   state.actedOn = latest;
@@ -639,7 +697,7 @@ function callOver(reason: 'Aborted' | 'SessionTerminated' | 'SessionRetrying'): 
 }
 
 /** Ends the call from our side, without waiting for an answer. */
-function hangUp(draft: Draft, reason: 'TerminatedByMcuFailover' | 'ConferenceTerminated'): void {
+function hangUp(draft: Draft, reason: 'TerminatedByMcuFailover' | 'ConferenceTerminated' | 'Failed' | 'HungUp'): void {
   const call = draft.state.call as Call;
   changeCall(draft, 'Terminated', reason, null);
   draft.effects.push({ effect: 'end-call', callId: call.id, mcu: draft.state.mcu });

@@ -44,6 +44,7 @@ export type StateReason =
   | 'LobbyDenied'
   | 'LobbyTimeout'
   | 'RouteAbandoned'
+  | 'StoodDown'
   | 'Terminated';
 
 /** States of an MCU session (UCMA, McuSessionState). */
@@ -57,7 +58,8 @@ export type McuReason =
   | 'FocusFailover'
   | 'McuReportedActive'
   | 'McuReportedInactive'
-  | 'ConferenceTerminated';
+  | 'ConferenceTerminated'
+  | 'StoodDown';
 
 /** States of the call between us and an MCU. */
 export type CallState = 'None' | 'Establishing' | 'Established' | 'Terminating' | 'Terminated';
@@ -71,7 +73,8 @@ export type CallReason =
   | 'TerminatedByMcuFailover'
   | 'RemoteHungUp'
   | 'MediaEnded'
-  | 'ConferenceTerminated';
+  | 'ConferenceTerminated'
+  | 'StoodDown';
 
 /** How serious a fact is; the words are those of PagerDuty's Events API v2. */
 export type Severity = 'info' | 'warning' | 'error' | 'critical';
@@ -256,7 +259,12 @@ export interface SessionStatus extends FactEnvelope {
   source: 'conference-session';
   state: ConferenceState;
   mode: ReconnectingMode | null;
+  /** The first fact of a session that has outlived its process, or was taken over from another node. */
   restored: boolean;
+  /** Who holds the conference, as far as is known; empty when nobody does, or nobody said who. */
+  owner: string;
+  /** Counts who held the conference before; 0 before the first join. Of two owners the one with the higher number is right. */
+  epoch: number;
 }
 
 export interface McuStateChanged extends FactEnvelope {
@@ -507,6 +515,29 @@ export type Fact =
 interface RequestBase {
   /** URI of the conference; without it, the conference of the node's dialog is meant. */
   conference?: string;
+  /**
+   * The ownership that the sender knows of. A conference-session refuses an older one than its own (StaleOwner), and stands
+   * down for a newer one; the other nodes do not look at it.
+   */
+  epoch?: number;
+}
+
+/** What another node needs to go on with a conference: the result of `snapshot`, and what `restore` takes. No secrets. */
+export interface ConferenceSnapshot {
+  /** Version of this shape; the states inside have versions of their own. */
+  version: 1;
+  conference: string;
+  owner: string;
+  epoch: number;
+  at: string;
+  /** State of the conference session, without its pending operations. */
+  state: JsonObject;
+  /** Instants in ms since 1970, by deadline. */
+  deadlines: { [deadline: string]: number };
+  /** What the conferencing system needs to go on; null when nothing is open. */
+  signaling: JsonObject | null;
+  /** States of the MCU sessions, by MCU. */
+  mcus: { [mcu: string]: JsonObject };
 }
 
 export interface JoinRequest extends RequestBase {
@@ -527,7 +558,7 @@ export interface TerminateRequest extends RequestBase {
 }
 
 export interface PlainConferenceRequest extends RequestBase {
-  command: 'end-conference' | 'lock' | 'unlock' | 'roster' | 'status';
+  command: 'end-conference' | 'lock' | 'unlock' | 'roster' | 'status' | 'snapshot';
 }
 
 export interface ParticipantRequest extends RequestBase {
@@ -551,6 +582,14 @@ export interface ModifyConfigurationRequest extends RequestBase {
 export interface LobbyRequest extends RequestBase {
   command: 'admit' | 'deny';
   participants: string[];
+}
+
+/** Take over a conference that another node, or this one in an earlier life, has given a snapshot of. */
+export interface RestoreRequest extends RequestBase {
+  command: 'restore';
+  snapshot: ConferenceSnapshot;
+  /** The new ownership; without it, the one after that of the snapshot. */
+  epoch?: number;
 }
 
 /** From the route-healer: send one healing request in the dialog; causes exactly one `signal`. */
@@ -650,6 +689,7 @@ export type Request =
   | ModifyRoleRequest
   | ModifyConfigurationRequest
   | LobbyRequest
+  | RestoreRequest
   | HealRequest
   | ProbeRequest
   | CallRequest

@@ -33,8 +33,8 @@ export type PolicyInput = { input: 'message'; message: Message } | { input: 'dea
 
 /** What a record of any machine has: plain, JSON-serialisable, one per conference. */
 export interface MachineState {
-  /** Version of this shape, for migrations of saved state. */
-  version: 1;
+  /** Version of this shape, for migrations of saved state (`migrations.ts`). */
+  version: number;
   conference: string;
   /** `seq` of the latest fact. */
   seq: number;

@@ -72,6 +72,7 @@ function wrong(kind: ArgumentKind): unknown[] {
     uris: [[], [5], [''], 'sip:a@b.c', {}, [['sip:a@b.c']]],
     strings: [[5], 'audio', {}, [null]],
     list: [5, {}],
+    object: [5, 'text', []],
     error: ['Aborted', {}, { name: 'OperationFailureException', code: 'Aborted', bases: 'Exception' }],
   }[kind];
 }
@@ -100,6 +101,7 @@ function right(kind: ArgumentKind): unknown {
     uris: ['sip:a@b.c'],
     strings: ['audio'],
     list: [],
+    object: {},
     error: { name: 'OperationFailureException', code: 'Aborted', bases: [] },
   }[kind];
 }

@@ -12,6 +12,7 @@ describe('what a request and a fact must have', () => {
     ['uris', [['a', 'b']], [[], ['a', ''], 'a']],
     ['strings', [[], ['a']], [[1], 'a']],
     ['list', [[], [{}]], [{}, 'a']],
+    ['object', [{}], [[], 'a', 7]],
     ['error', [{ name: 'n', code: 'c', bases: ['b'] }], [{}, 'no', { name: 'n', code: 'c', bases: [7] }]],
     [['one', 'two'], ['one'], ['three', 1]],
   ];

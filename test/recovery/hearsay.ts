@@ -73,7 +73,7 @@ export class Policy<State extends PolicyState, Settings> extends Driver<State, P
   /** Hears what the session is, after a start. */
   status(state: ConferenceState, members: Partial<Told> = {}): Message[] {
     const mode = state === 'Reconnecting' ? 'recovering' : null;
-    return this.hear({ event: 'session-status', state, mode, restored: false, ...members });
+    return this.hear({ event: 'session-status', state, mode, restored: false, owner: '', epoch: 1, ...members });
   }
 
   /** Hears a signal. */

@@ -15,6 +15,7 @@ const kinds: { readonly [kind in Extract<ArgumentKind, string>]: readonly [unkno
   uris: [['sip:ada@pool.example'], [[], [''], 'sip:ada@pool.example'], /a list of at least one URI/],
   strings: [[], ['x', [7]], /a list of strings/],
   list: [[], ['x', {}], /a list$/],
+  object: [{}, ['x', 7, []], /an object$/],
   error: [
     { name: 'ArgumentException', code: 'Argument', bases: [] },
     ['x', 7, {}, { name: 'X', code: 'X', bases: 'X' }, { name: 'X', code: 7, bases: [] }, { code: 'X', bases: [] }],

@@ -197,9 +197,10 @@ describe('what a conference session tells on demand', () => {
   it('MCU-2 FE-9 an MCU session that comes late, what there is to know', () => {
     const told = (session: ReturnType<typeof connected>) =>
       conferenceSession.introduction(session.state).map(({ input }) => input);
-    assert.deepEqual(told(connected()), ['joined', 'roster']);
+    assert.deepEqual(told(connected()), ['recovered', 'joined', 'roster']);
     assert.deepEqual(told(sessions.Recovering()), ['joined', 'roster', 'reconnecting']);
-    for (const each of ['Idle', 'Connecting', 'InLobby', 'AwaitingFailover', 'Rejoining', 'Disconnected'] as const) {
+    assert.deepEqual(told(sessions.AwaitingFailover()), ['reconnecting']);
+    for (const each of ['Idle', 'Connecting', 'InLobby', 'Rejoining', 'Disconnected'] as const) {
       assert.deepEqual(told(sessions[each]()), []);
     }
   });

@@ -215,6 +215,8 @@ export class Wired {
       case 'proxy':
         return this.toSession({ ...effect, input: 'operation', mcu: name.slice('mcu '.length) });
       case 'ignore':
+      case 'adopt':
+      case 'abandon':
         return;
       case 'set-deadline':
         this.deadlines.set(`${name}/${effect.deadline}`, {

@@ -107,7 +107,7 @@ export class NaiveConferenceSession {
     else if (input.input === 'operation') this.operate(input);
     else if (input.input === 'query') this.answer(input);
     else if (input.input === 'deadline') throw new Error('the reference has alarms of its own');
-    else if (input.dialog === this.dialog) this.hearPolicy(input);
+    else if ('dialog' in input && input.dialog === this.dialog) this.hearPolicy(input as never);
     return this.caused;
   }
 

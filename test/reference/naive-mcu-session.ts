@@ -54,6 +54,7 @@ export class NaiveMcuSession {
   /** The parent has come back from a Focus failure since this MCU was last known to fail by itself. */
   afterFocusFailure = false;
 
+  private dialog = 0;
   private parentReconnects = false;
   private lostItsCall = false;
   private latestActiveReport = 0;
@@ -97,7 +98,7 @@ export class NaiveMcuSession {
         if (this.state !== 'Terminated') return;
         return this.beginAnew();
       case 'joined':
-        return this.arrived(input.mcus);
+        return this.arrived(input.mcus, input.dialog);
       case 'reconnecting':
         if (this.state === 'Terminated') return;
         this.parentReconnects = true;
@@ -171,14 +172,18 @@ export class NaiveMcuSession {
   }
 
   /** What the Focus says of its MCUs when the parent arrives (MCU-2, MCU-3, O7, O8). */
-  private arrived(reports: McuReports): void {
+  private arrived(reports: McuReports, dialog: number): void {
     if (this.state === 'Terminated') return;
+    const toldAgain = this.bound && dialog === this.dialog;
+    this.dialog = dialog;
     // A server that never speaks of MCUs will not report this one active either.
     const report = reports === null ? 'active' : (reports[this.mcu] ?? 'missing');
     this.bound = true;
     if (report === 'missing' || report === 'unsupported') this.end('NotSupported');
-    else if (report === 'active') this.reportedActive();
-    else if (report === 'inactive' && this.state === 'Retrying') this.become('Idle', 'McuReportedInactive');
+    else if (report === 'active') {
+      // Whoever never reports anything has not reported it now, in the same conference.
+      if (!(toldAgain && reports === null && this.state === 'Retrying')) this.reportedActive();
+    } else if (report === 'inactive' && this.state === 'Retrying') this.become('Idle', 'McuReportedInactive');
     this.afterFocusFailure = true;
   }
 

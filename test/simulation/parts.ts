@@ -181,7 +181,7 @@ export class SessionPart
     const { endpoint, operations, watch } = this.world;
     if (effect.effect === 'mcu') endpoint.tellMcu(conference, effect.mcu, effect.input);
     else if (effect.effect === 'ignore') operations.ignored(effect.operationId);
-    else {
+    else if (effect.effect !== 'adopt' && effect.effect !== 'abandon') {
       watch.performed(effect);
       endpoint.perform(conference, effect);
     }

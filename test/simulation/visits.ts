@@ -61,6 +61,8 @@ const stateReasons: { readonly [reason in StateReason]: boolean } = {
   LobbyDenied: true,
   LobbyTimeout: true,
   RouteAbandoned: true,
+  // One process simulates one owner.
+  StoodDown: false,
   // Kept for a system that ends a session without saying why; neither pool nor SIP port does.
   Terminated: false,
 };
@@ -73,6 +75,7 @@ const mcuReasons: { readonly [reason in McuReason]: boolean } = {
   McuReportedActive: true,
   McuReportedInactive: true,
   ConferenceTerminated: true,
+  StoodDown: false,
 };
 
 const callReasons: { readonly [reason in CallReason]?: boolean } = {
@@ -84,6 +87,9 @@ const callReasons: { readonly [reason in CallReason]?: boolean } = {
   RemoteHungUp: true,
   ConferenceTerminated: true,
 };
+
+/** What only happens where a process ends, or another one takes over. */
+const ofManyProcesses: ReadonlySet<string> = new Set(['restarted', 'stand-down', 'stood-down', 'snapshot', 'restore']);
 
 /** Counts visits of a whole run. */
 export class Visits {
@@ -182,6 +188,7 @@ export class Visits {
   ): void {
     const table = rows as { [input: string]: readonly Cell[] };
     for (const input in table) {
+      if (ofManyProcesses.has(input)) continue;
       const row = table[input] as readonly Cell[];
       table[input] = row.map((cell, column) => this.counted(`${name}: ${input} × ${phases[column]}`, cell, nothing));
     }
