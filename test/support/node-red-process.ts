@@ -146,7 +146,9 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     starts: observer.starts,
     async deploy(flows, type) {
       const started = observer.next('start');
-      const headers = { 'Content-Type': 'application/json', 'Node-RED-Deployment-Type': type };
+      const kind = { 'Content-Type': 'application/json', 'Node-RED-Deployment-Type': type };
+      // No connection of ours is left for a census to count.
+      const headers = { ...kind, Connection: 'close' };
       const response = await fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify(flows) });
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
       await started;
