@@ -394,7 +394,7 @@ export const conferenceSession = {
   },
 
   /** What an MCU session has to know that comes late, or has missed something. One that knows it all has no use for it. */
-  introduction({ phase, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
+  introduction({ phase, returnTo, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
     const joined: McuParentInput[] = [
       { input: 'joined', dialog, mcus },
       { input: 'roster', participants: roster.participants, cause: 'join' },
@@ -403,7 +403,8 @@ export const conferenceSession = {
       case 'Connected':
         return [{ input: 'recovered' }, ...joined];
       case 'Recovering':
-        return [...joined, { input: 'reconnecting', focusFailed: false, incident }];
+        // From the lobby, nothing is known of any MCU.
+        return [...(returnTo === 'Connected' ? joined : []), { input: 'reconnecting', focusFailed: false, incident }];
       case 'AwaitingFailover':
         return [{ input: 'reconnecting', focusFailed: true, incident }];
       default:
@@ -913,9 +914,10 @@ function hold(draft: Draft, input: InputOf<'restore'>): void {
   if ('error' in read) return fail(draft, 'restore', null, read.error);
   const told = read.snapshot;
   const newest = Math.max(told.epoch, input.epoch ?? 0);
-  if (newest === epoch && told.owner === owner) return ignore(draft, input);
   if (newest > epoch) {
     give(draft, { input: 'stand-down', owner: told.epoch === newest ? told.owner : '', epoch: newest });
+  } else if (told.epoch === epoch && told.owner === owner) {
+    return ignore(draft, input);
   }
   refuseAsStale(draft, input);
 }
