@@ -5,8 +5,6 @@ import { systemClock } from '../signaling/sip/harness';
 
 /** A conferencing system that outlives the Node-RED under test: an embedded pool in this process, spoken to over SIP. */
 export class OutsideFocus {
-  /** Joins that have reached it, by conference. */
-  readonly joins = new Map<string, number>();
   port = 0;
   private readonly pool = new Pool({ latencyMs: 1, failoverMs: 300, mcuFailoverMs: 200 }, systemClock);
   private readonly server = new SipServer(
@@ -16,12 +14,15 @@ export class OutsideFocus {
       const port = this.pool.guestPort(identity);
       const perform = port.perform.bind(port);
       port.perform = (conference, effect) => {
-        if (effect.effect === 'join') this.joins.set(conference, (this.joins.get(conference) ?? 0) + 1);
+        if (effect.effect === 'join') this.joined(conference);
         perform(conference, effect);
       };
       return port;
     },
   );
+
+  /** `joined` is told of every join that reaches it. */
+  constructor(private readonly joined: (conference: string) => void) {}
 
   async start(): Promise<this> {
     this.port = await this.server.listen();

@@ -77,7 +77,8 @@ export function merge(b: Overrides, a: Overrides): Overrides {
   return merged;
 }
 
-const packTypes = new Set([
+/** The palette entries of the pack. */
+export const packTypes: ReadonlySet<string> = new Set([
   'conference-session',
   'mcu-session',
   'failover-detector',

@@ -58,8 +58,6 @@ export interface Census {
   deadlines: number;
   /** Memory in use, after a garbage collection where Node was given `--expose-gc`. */
   heapBytes: number;
-  /** The longest time for which nothing in the process could run since its flows started, in ms. */
-  stalledMs: number;
 }
 
 /** What is deployed: everything, the flows that have changed, or the nodes that have. */
@@ -82,6 +80,8 @@ export interface NodeRedProcess {
   ask(nodeId: string, payload: unknown): void;
   /** With `observe`: when its flows have started, each time, in ms since 1970. */
   starts: readonly number[];
+  /** With `observe`: how long nothing in it could run at the most, since its flows started, in ms; and when it last could. */
+  alive(): { stalledMs: number; lastAt: number };
   /** With `observe`: deploys other flows, as the editor does, and waits until they have started. */
   deploy(flows: object[], type: DeploymentType): Promise<void>;
   /** With `observe`: counts what it holds. */
@@ -144,6 +144,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     waitFor: (matches, { since = 0, withinMs = 30_000 } = {}) => observer.waitFor(matches, since, withinMs),
     ask: (nodeId, payload) => void child.send({ nodeId, payload }),
     starts: observer.starts,
+    alive: () => observer.alive,
     async deploy(flows, type) {
       const started = observer.next('start');
       const kind = { 'Content-Type': 'application/json', 'Node-RED-Deployment-Type': type };
@@ -166,6 +167,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
 interface Told {
   message?: SentMessage;
   startedAt?: number;
+  aliveAt?: number;
   census?: Census;
 }
 
@@ -173,14 +175,20 @@ interface Told {
 class Observer {
   readonly messages: SentMessage[] = [];
   readonly starts: number[] = [];
+  alive = { stalledMs: 0, lastAt: 0 };
   private readonly watchers = new Set<(message: SentMessage) => void>();
   private readonly others = new EventEmitter();
 
   constructor(child: ChildProcess) {
-    child.on('message', ({ message, startedAt, census }: Told) => {
+    child.on('message', ({ message, startedAt, aliveAt, census }: Told) => {
       if (startedAt !== undefined) {
         this.starts.push(startedAt);
+        this.alive = { stalledMs: 0, lastAt: startedAt };
         this.others.emit('start');
+      }
+      if (aliveAt !== undefined) {
+        const { stalledMs, lastAt } = this.alive;
+        this.alive = { stalledMs: Math.max(stalledMs, aliveAt - lastAt), lastAt: aliveAt };
       }
       if (census) this.others.emit('census', census);
       if (!message) return;
