@@ -15,7 +15,7 @@ import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
-import type { SavedRecord } from './runtime/keeping/keeper';
+import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
 import {
   type ConferenceRecord,
   instantsOf,
@@ -102,7 +102,7 @@ class ConferenceSessionNode
 
   protected override restore(conference: string, saved: SavedRecord): void {
     super.restore(conference, saved);
-    if (conference === '') {
+    if (conference === ownRecord) {
       if (saved.signaling) this.endpoint?.restoreSystem(saved.signaling);
     } else {
       this.restarted.set(conference, saved.signaling ?? null);
@@ -147,7 +147,7 @@ class ConferenceSessionNode
   }
 
   protected override signalingOf(conference: string): JsonObject | null {
-    return (conference === '' ? this.endpoint?.savedSystem() : this.endpoint?.saved(conference)) ?? null;
+    return (conference === ownRecord ? this.endpoint?.savedSystem() : this.endpoint?.saved(conference)) ?? null;
   }
 
   /** The signaling port knows something new that a restart would have to know. */

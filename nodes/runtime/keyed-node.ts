@@ -17,7 +17,7 @@ import {
 } from '../recovery/step';
 import { type Deadline, deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Host, type Send } from './delivery';
-import type { SavedRecord } from './keeping/keeper';
+import { ownRecord, type SavedRecord } from './keeping/keeper';
 import { LastingNode, type Surroundings } from './lasting-node';
 import { inOrder } from './order';
 import { type Member, membersOf } from './payload';
@@ -83,7 +83,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private shownStatus = '';
   private lastingTrouble: string | null = null;
   /** What is wrong with the store; null when nothing is. */
-  private notKept: RecoveryError | null = null;
+  private notKept: string | null = null;
 
   constructor(
     node: Node,
@@ -384,7 +384,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
 
   /** Shows the status when it has changed. */
   protected showStatus(): void {
-    const trouble = this.lastingTrouble ?? (this.notKept ? 'state is not kept: see the log' : null);
+    const trouble = this.lastingTrouble ?? this.notKept;
     const status: Status | null = trouble
       ? { fill: 'red', shape: 'ring', text: trouble.replace(/: .*/, '') }
       : this.status();
@@ -442,7 +442,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   // ------------------------------------------------------------------------------------------------------- over restarts
 
   protected restore(conference: string, { state, name, deadlines: saved }: SavedRecord): void {
-    if (conference === '') {
+    if (conference === ownRecord) {
       this.seqFloor = state.seq;
       return;
     }
@@ -470,15 +470,16 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** The same for what concerns no conference in particular. */
   protected saveOwn(): void {
     if (!this.keeper) return;
-    const state: MachineState = { version: 1, conference: '', seq: this.seqFloor, dialog: 0, incident: null };
-    const signaling = this.signalingOf('');
-    this.keeper.save('', { state, name: '', deadlines: {}, ...(signaling === undefined ? {} : { signaling }) });
+    const state: MachineState = { version: 1, conference: ownRecord, seq: this.seqFloor, dialog: 0, incident: null };
+    const signaling = this.signalingOf(ownRecord);
+    this.keeper.save(ownRecord, { state, name: '', deadlines: {}, ...(signaling === undefined ? {} : { signaling }) });
   }
 
-  protected storeTrouble(error: RecoveryError | null): void {
-    this.notKept = error;
-    this.showStatus();
-    if (error) this.refuse(this.options.conference || null, 'keep-state', error, null);
+  protected storeTrouble(trouble: string | null): void {
+    this.notKept = trouble;
+    if (trouble === null) return;
+    const error = invalidOperation(`${trouble}.`, 'StateNotKept');
+    this.refuse(this.options.conference || null, 'keep-state', error, null);
   }
 }
 

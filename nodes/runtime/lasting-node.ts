@@ -7,7 +7,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Node } from 'node-red';
 import { limits } from '../recovery/limits';
-import type { RecoveryError } from '../recovery/messages';
 import { type Deployments, type Heritage, keyOf } from './deployment';
 import type { Keeper, SavedRecord } from './keeping/keeper';
 
@@ -18,9 +17,9 @@ export interface Surroundings {
   keepState: string;
   /**
    * Makes what keeps state over a restart; null when nothing is to be kept. `report` is told what is wrong with the store,
-   * and null when all is well again. Throws an Error that a user can read.
+   * and null when all is well again.
    */
-  makeKeeper(report: (trouble: RecoveryError | null) => void): Keeper | null;
+  makeKeeper(report: (trouble: string | null) => void): Keeper | null;
 }
 
 /** Base of all nodes that keep state. A subclass calls `settle` when it is complete. */
@@ -55,7 +54,7 @@ export abstract class LastingNode implements Heritage {
   protected abstract arrive(): void;
   /** Takes over all that the node held whose place this one takes. */
   protected abstract inherit(previous: this): void;
-  /** Takes up what was kept of a conference; '' is what concerns none in particular. */
+  /** Takes up what was kept of a conference, or of the node itself (`ownRecord`). */
   protected abstract restore(conference: string, saved: SavedRecord): void;
   /** All flows have started, and all is there: time goes on. Called at every start of the flows. */
   protected abstract goOn(): void;
@@ -68,7 +67,7 @@ export abstract class LastingNode implements Heritage {
   /** Puts all that it holds into its keeper. */
   protected abstract saveAll(): void;
   /** Something is wrong with the store, or is right again (null). */
-  protected abstract storeTrouble(error: RecoveryError | null): void;
+  protected abstract storeTrouble(trouble: string | null): void;
   /** Runs something that no message caused. Never throws. */
   protected abstract run(cause: () => void): void;
 
@@ -107,18 +106,17 @@ export abstract class LastingNode implements Heritage {
 
   /** Loads what is kept; what this node holds already comes before that. */
   private useKeeper(holding: boolean): void {
-    let keeper: Keeper | null;
-    try {
-      keeper = this.surroundings.makeKeeper((error) => this.heirOrSelf.storeTrouble(error));
-    } catch (error) {
-      return this.storeTrouble(error as RecoveryError);
-    }
+    const report = (trouble: string | null): void => this.later((node) => node.storeTrouble(trouble));
+    const keeper = this.surroundings.makeKeeper(report);
     if (!keeper) return;
     this.putOff ??= [];
     this.loading = true;
     keeper.load().then(
       (records) => this.heirOrSelf.loaded(keeper, holding ? null : records),
-      () => this.heirOrSelf.loaded(null, null),
+      (error: Error) => {
+        report(error.message);
+        this.heirOrSelf.loaded(null, null);
+      },
     );
   }
 
