@@ -81,7 +81,7 @@ describe('drill: killed and started again', function () {
 
   before(async () => {
     console.log(`      ${kills} times, SEED=${seed}`);
-    focus = await new OutsideFocus((conference) => joins.seen(conference)).start();
+    focus = await new OutsideFocus(({ effect }, conference) => effect === 'join' && joins.seen(conference)).start();
     flow = focus.flow(settings);
     session = idOf('conference-session');
   });

@@ -1,3 +1,4 @@
+import type { SignalingEffect } from '../../nodes/recovery/signaling';
 import { Pool, type PoolFault } from '../../nodes/signaling/pool/pool';
 import { SipServer } from '../../nodes/signaling/sip/server/sip-server';
 import { flowWith, merge, type Overrides, quick } from '../package/drill';
@@ -14,15 +15,15 @@ export class OutsideFocus {
       const port = this.pool.guestPort(identity);
       const perform = port.perform.bind(port);
       port.perform = (conference, effect) => {
-        if (effect.effect === 'join') this.joined(conference);
+        this.watch(effect, conference);
         perform(conference, effect);
       };
       return port;
     },
   );
 
-  /** `joined` is told of every join that reaches it. */
-  constructor(private readonly joined: (conference: string) => void) {}
+  /** `watch` is told of all that is asked of it, as effects that a port of its own would be asked for. */
+  constructor(private readonly watch: (effect: SignalingEffect, conference: string) => void) {}
 
   async start(): Promise<this> {
     this.port = await this.server.listen();

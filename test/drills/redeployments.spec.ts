@@ -19,7 +19,7 @@ describe('drill: many deployments', function () {
   const joins: string[] = [];
 
   before(async () => {
-    focus = await new OutsideFocus((conference) => joins.push(conference)).start();
+    focus = await new OutsideFocus(({ effect }, conference) => effect === 'join' && joins.push(conference)).start();
     drill = await Drill.start(focus.flow({ 'conference-session': { heartbeat: '0' } }), {
       nodeArguments: ['--expose-gc'],
     });
