@@ -436,8 +436,8 @@ function statusOf(state: ConferenceSessionState, moment: Moment, restored: boole
 }
 
 /**
- * Does the input speak of another dialog, of an outage or an ownership that is over (contract, rule 8)? Who gives up an outage need not
- * have heard that its re-join has begun a new dialog.
+ * Does the input speak of another dialog, or of an outage or an ownership that is over (contract, rule 8)? Who gives up an
+ * outage need not have heard that its re-join has begun a new dialog.
  */
 function speaksOfAnother(
   { dialog, incident, closedIncidents, epoch }: ConferenceSessionState,
@@ -555,7 +555,8 @@ function join(draft: Draft, input: InputOf<'join'>): void {
   const { operationId, arguments: given } = input;
   const { state, moment, settings } = draft;
   if (isOfOthers(state, input)) return refuseAsStale(draft, input);
-  own(draft, input.epoch ?? Math.max(1, state.owner === settings.owner ? state.epoch : state.epoch + 1));
+  const next = state.owner === settings.owner ? state.epoch : state.epoch + 1;
+  own(draft, Math.max(1, input.epoch ?? next));
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
   tellMcus(draft, { input: 'joining', seq: state.seq });
@@ -810,7 +811,9 @@ function leaveAgain(draft: Draft): void {
 // ------------------------------------------------------------------------------------------------------ ownership (PER-7)
 
 function own({ state, settings }: Draft, epoch: number): void {
-  Object.assign(state, { owner: settings.owner, epoch, stoodDown: false });
+  // Somebody may have named an epoch that nothing can be counted up from.
+  const counted = Math.min(epoch, Number.MAX_SAFE_INTEGER);
+  Object.assign(state, { owner: settings.owner, epoch: counted, stoodDown: false });
 }
 
 /** Is the conference somebody else's, and will it be so? Who knows of a newer epoch than theirs may begin it. */
@@ -904,7 +907,8 @@ function takeOver(draft: Draft, input: InputOf<'restore'>): void {
     draft.effects.push({ effect: 'mcu', mcu, input: { input: 'restore', state: saved } });
   }
   give(draft, { input: 'restarted' });
-  complete(draft, 'restore', operationId, draft.moment.now, { owner: draft.state.owner, epoch: next });
+  const held = { owner: draft.state.owner, epoch: draft.state.epoch };
+  complete(draft, 'restore', operationId, draft.moment.now, held);
 }
 
 /** We hold the conference: our own snapshot that comes back is nothing new, and only a newer epoch takes it from us. */

@@ -7,6 +7,7 @@ import {
 } from '../../nodes/recovery/conference-session';
 import { limits } from '../../nodes/recovery/limits';
 import type { ConferenceSnapshot, JsonObject } from '../../nodes/recovery/messages';
+import { migrate } from '../../nodes/recovery/migrations';
 import type { Surroundings } from '../../nodes/recovery/snapshots';
 import { CONFERENCE, effectsOf, only } from '../support/driver';
 import { check } from '../support/schema';
@@ -29,6 +30,7 @@ import {
   connecting,
   ended,
   failedOver,
+  full,
   inEach,
   join,
   joined,
@@ -41,11 +43,13 @@ import {
   type Phase,
   phases,
   recovering,
+  refused,
   rejoining,
   type Session,
   stateOf,
   states,
   terminate,
+  user,
 } from './sessions';
 
 const newer = { input: 'stand-down', owner: 'them', epoch: 2 } as const;
@@ -66,6 +70,20 @@ function snapshotOf(session: Session, surroundings: Partial<Surroundings> = {}):
 
 function restore(snapshot: unknown, epoch?: number): ConferenceSessionInput {
   return { input: 'restore', operationId: 'restore-1', snapshot, ...(epoch === undefined ? {} : { epoch }) };
+}
+
+/** Every place in a value, as the names that lead there. */
+function placesIn(value: unknown): string[][] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, part]) => [[name], ...placesIn(part).map((path) => [name, ...path])]);
+}
+
+/** A copy with something else in one place. */
+function withValue(whole: ConferenceSnapshot, path: readonly string[], value: unknown): unknown {
+  const copy = structuredClone(whole);
+  const above = path.slice(0, -1).reduce((part, name) => part[name] as JsonObject, copy as unknown as JsonObject);
+  above[path.at(-1) as string] = value;
+  return copy;
 }
 
 const errorsOf = (told: { messages: Session['messages'] }) =>
@@ -606,6 +624,10 @@ describe('a restore of something else', () => {
     'a list that is none': [{ closedIncidents: {} }, /"state.closedIncidents" must be a list/],
     'a list that is too long': [{ closedIncidents: Array(11).fill('x') }, /must be a list of 10 at most/],
     'an incident without a name': [{ incident: { startedAt: 1 } }, /"state.incident.id" must be a string/],
+    'a roster of version x': [
+      { roster: { version: 'x', participants: {}, total: 0 } },
+      /"state.roster.version" must be a number/,
+    ],
     'a roster with nobody': [
       { roster: { version: 1, participants: { a: null }, total: 1 } },
       /"state.roster.participants.a" must be an object/,
@@ -650,6 +672,48 @@ describe('a restore of something else', () => {
       }
     });
   }
+
+  it('PER-10 MSG-5 with any value in any place, it is refused by one ArgumentException, or is one to go on with', function () {
+    this.timeout(20_000);
+    const odd = [undefined, null, true, -1, 0.5, 1e300, '', '__proto__', [], {}, [null]];
+    const inputs: ConferenceSessionInput[] = [
+      outcome('resume', refused(481), { purpose: 'refresh' }),
+      joined(1),
+      { event: 'document', dialog: 1, document: full(9, user('ada')) },
+      operation('lock-1'),
+      terminate,
+      left(),
+    ];
+    let restored = 0;
+    for (const make of [connected, recovering, closing]) {
+      const whole = snapshotOf(make(), {
+        mcus: { 'audio-video': withCall().state },
+        deadlines: { 'heartbeat-due': 1 },
+      });
+      for (const path of placesIn(whole)) {
+        for (const value of odd) {
+          const session = newSession();
+          const { messages, effects } = session.give(restore(withValue(whole, path, value)));
+          const [failed] = only(messages, 'operation-failed');
+          if (failed) {
+            assert.ok(['ArgumentException', 'InvalidOperationException'].includes(failed.error.name), path.join('.'));
+            assert.deepEqual([messages.length, effects], [1, []]);
+          } else {
+            restored += 1;
+            for (const input of inputs) session.give(input);
+            for (const { input } of effectsOf(effects, 'mcu')) if (input.input === 'restore') given(newMcu(), input);
+          }
+        }
+      }
+    }
+    assert.ok(restored > 100);
+  });
+
+  it('PER-7 PER-8 an epoch that nothing can be counted up from leaves a state that can be saved', () => {
+    const session = newSession();
+    session.give(restore({ ...good(), epoch: Number.MAX_SAFE_INTEGER }));
+    assert.deepEqual(migrate('conference-session', session.state), { state: session.state });
+  });
 
   it('PER-10 counts anew what follows from the rest', () => {
     const snapshot = good();

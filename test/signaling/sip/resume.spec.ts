@@ -323,6 +323,22 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
       }
     });
 
+    it('are kept anew when the far end has changed their session, and not when it has repeated it', async () => {
+      const placed = await place();
+      const change = async (direction: string, format: number): Promise<JsonObject | null> => {
+        const since = focus.all('200').length;
+        const offer = `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP ${format}\r\na=${direction}\r\n`;
+        focus.send('UPDATE', placed, ['Content-Type: application/sdp'], offer);
+        await focus.next('200', since + 1);
+        return alice.port.saved(conference);
+      };
+      const first = await change('sendrecv', 8);
+      assert.equal(await change('sendonly', 8), first);
+      assert.equal(saved().calls[0]?.description.version, 2);
+      assert.notEqual(await change('sendrecv', 0), first);
+      assert.equal(saved().calls[0]?.description.version, 3);
+    });
+
     it('are silent to the far end where no port is to be had any more', async () => {
       await place(watched);
       await restart(saved(), watched);
@@ -413,6 +429,76 @@ describe('taking up SIP dialogs, with a scripted Focus', function () {
       assert.equal(sockets(), before);
       assert.equal(focus.all('BYE').length, 0);
     });
+  });
+
+  describe('releasing the port', () => {
+    const expected = { kind: 'unreachable', cause: 'transport', written: true };
+    const kindOf = (outcome: object): object => {
+      const { message, ...rest } = outcome as { message?: string };
+      assert.ok(message);
+      return rest;
+    };
+
+    it('answers a join, be it under way or accepted', async () => {
+      focus.script = () => undefined;
+      alice.perform({ effect: 'join', dialog: 1, rejoin: false });
+      await focus.next('INVITE');
+      await alice.port.release();
+      assert.deepEqual(
+        alice.events.map(({ event }) => event),
+        ['join-failed'],
+      );
+
+      focus.received.length = 0;
+      focus.script = ({ what }) => (what === 'INVITE' ? { status: '200 OK' } : undefined);
+      create();
+      alice.perform({ effect: 'join', dialog: 1, rejoin: false });
+      await focus.next('SUBSCRIBE');
+      assert.equal(alice.port.saved(conference), null);
+      await alice.port.release();
+      const { outcome } = await alice.next('join-failed');
+      assert.deepEqual(kindOf(outcome), expected);
+      assert.equal(alice.events.length, 1);
+    });
+
+    it('answers operations that were accepted and whose result has not come', async () => {
+      await join();
+      focus.script = () => ({ status: '202 Accepted' });
+      const outcome = alice.request('operation', { operation: 'lock' });
+      await focus.next('INFO');
+      // The answer is on its way.
+      await delay(50);
+      await alice.port.release();
+      assert.deepEqual(kindOf((await outcome).outcome), expected);
+    });
+
+    it('answers calls that are being placed, also before there is a connection', async () => {
+      await alice.port.close();
+      create({ mediaTimeoutMs: 300 });
+      alice.perform({ effect: 'place-call', callId: 'c', mcu: 'audio-video', media: ['audio'], timeoutMs: 1000 });
+      await alice.port.release();
+      const { outcome } = await alice.next('call-failed');
+      assert.deepEqual(kindOf(outcome), expected);
+      await delay(50);
+      assert.equal(alice.events.length, 1);
+      assert.equal(focus.received.length, 0);
+    });
+  });
+
+  it('PER-7 an abandoned conference says nothing to the far end, whose requests are answered 481 from then on', async () => {
+    await join();
+    alice.perform({ effect: 'place-call', callId: 'c', mcu: 'audio-video', media: [], timeoutMs: 1000 });
+    await alice.next('call-accepted');
+    await focus.next('ACK', 2);
+    focus.received.length = 0;
+    alice.port.abandon(conference);
+    for (const within of [invite, subscribe]) focus.send('OPTIONS', within);
+    await focus.next('481', 2);
+    await delay(50);
+    assert.deepEqual(
+      focus.received.map(({ what }) => what),
+      ['481', '481'],
+    );
   });
 
   describe('what was kept', () => {
