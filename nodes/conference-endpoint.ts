@@ -33,7 +33,7 @@ function poolOf(config: NodeConfig): { port: ResumablePort; pool: Pool } {
     },
     systemClock,
   );
-  return { port: pool.port(poolIdentity) as ResumablePort, pool };
+  return { port: pool.port(poolIdentity), pool };
 }
 
 /** The SIP server of an embedded pool. */

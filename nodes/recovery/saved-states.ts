@@ -35,7 +35,8 @@ const machine = {
   incident: orNull(incident),
 };
 
-const participant = object<Participant>({
+/** A participant, as rosters have them. */
+export const participant = object<Participant>({
   entity: text,
   displayName: optional(text) as Shape<string>,
   roles: list(text),

@@ -98,16 +98,6 @@ export class Endpoint {
   }
 
   private watch(): void {
-    for (const [n, f] of Object.entries({
-      watch() {},
-      saved: () => null,
-      restore: () => false,
-      savedSystem: () => null,
-      restoreSystem: () => false,
-      abandon: (c: string) => this.port.detach(c),
-      release: () => this.port.close(),
-    }))
-      (this.port as any)[n] ??= f;
     this.port.watch((conference) => {
       if (conference !== null) this.sessions.get(conference)?.signalingChanged(conference);
       else for (const holder of this.holders) holder.signalingChanged(null);

@@ -5,7 +5,7 @@ import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recov
 import { Agenda } from '../../nodes/signaling/pool/agenda';
 import { Pool, type PoolFault, type PoolOptions, poolDefaults, poolLimits } from '../../nodes/signaling/pool/pool';
 import { seeded } from '../../nodes/signaling/pool/random';
-import type { SignalingPort } from '../../nodes/signaling/port';
+import type { ResumablePort, SignalingPort } from '../../nodes/signaling/port';
 import { VirtualClock } from '../support/virtual-clock';
 import { type Peer, signalingContract, Watch } from './contract';
 
@@ -15,10 +15,15 @@ const [ada, grace] = poolDefaults.participants as [string, string, string];
 
 function poolPeer(options: Partial<PoolOptions>): Peer {
   const clock = new VirtualClock();
-  const pool = new Pool(options, clock);
+  let pool = new Pool(options, clock);
+  const port = (): ResumablePort => pool.port({ uri: us, displayName: 'Us' });
   return {
-    port: pool.port({ uri: us, displayName: 'Us' }),
+    port: port(),
     conference,
+    restart: () => {
+      pool = new Pool(options, clock);
+      return port();
+    },
     capabilities: {
       documents: true,
       operation: { name: 'lock', arguments: {} },
