@@ -27,6 +27,7 @@ module.exports = function bridge(nodeRed, pack) {
     });
   });
 
+  events.on('node-status', ({ id, status }) => tell({ status: { id, ...status } }));
   events.on('flows:started', () => tell({ startedAt: Date.now() }));
   // A sign of life, so that what is late can be told from what nobody had the time for.
   setInterval(() => tell({ aliveAt: Date.now() }), 20).unref();

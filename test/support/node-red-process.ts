@@ -30,6 +30,8 @@ export interface NodeRedOptions {
   credentials?: { [nodeId: string]: { [name: string]: string } };
   /** A DNS server for names ending in .test, as `address:port`. */
   dns?: string;
+  /** Path of a file: for as long as there is one, the disk is full. */
+  fullDisk?: string;
   /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
   observe?: boolean;
   /** Arguments of Node itself, such as `--expose-gc`. */
@@ -46,6 +48,13 @@ export interface SentMessage {
   payload: unknown;
   /** When it left, in ms since 1970. */
   leftAt: number;
+}
+
+/** What is shown under a node. */
+export interface NodeStatus {
+  fill?: string;
+  shape?: string;
+  text?: string;
 }
 
 /** What a process holds. */
@@ -80,6 +89,8 @@ export interface NodeRedProcess {
   ask(nodeId: string, payload: unknown): void;
   /** With `observe`: when its flows have started, each time, in ms since 1970. */
   starts: readonly number[];
+  /** With `observe`: the latest status of each node, by id. */
+  statuses: ReadonlyMap<string, NodeStatus>;
   /** With `observe`: how long nothing in it could run at the most, since its flows started, in ms; and when it last could. */
   alive(): { stalledMs: number; lastAt: number };
   /** With `observe`: deploys other flows, as the editor does, and waits until they have started. */
@@ -108,9 +119,13 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   const dns = options.dns
     ? `require(${JSON.stringify(join(__dirname, 'dns-of-process.cjs'))})(${JSON.stringify(options.dns)});\n`
     : '';
+  const disk = options.fullDisk
+    ? `require(${JSON.stringify(join(__dirname, 'disk-of-process.cjs'))})(${JSON.stringify(options.fullDisk)});\n`
+    : '';
+  // What stands in for the system comes first: the bridge loads parts of the pack.
   writeFileSync(
     join(userDir, 'settings.js'),
-    `${bridge}${dns}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
+    `${disk}${dns}${bridge}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
   );
 
   const nodeArguments = options.nodeArguments ?? [];
@@ -144,6 +159,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     waitFor: (matches, { since = 0, withinMs = 30_000 } = {}) => observer.waitFor(matches, since, withinMs),
     ask: (nodeId, payload) => void child.send({ nodeId, payload }),
     starts: observer.starts,
+    statuses: observer.statuses,
     alive: () => observer.alive,
     async deploy(flows, type) {
       const started = observer.next('start');
@@ -168,6 +184,7 @@ interface Told {
   message?: SentMessage;
   startedAt?: number;
   aliveAt?: number;
+  status?: NodeStatus & { id: string };
   census?: Census;
 }
 
@@ -175,12 +192,13 @@ interface Told {
 class Observer {
   readonly messages: SentMessage[] = [];
   readonly starts: number[] = [];
+  readonly statuses = new Map<string, NodeStatus>();
   alive = { stalledMs: 0, lastAt: 0 };
   private readonly watchers = new Set<(message: SentMessage) => void>();
   private readonly others = new EventEmitter();
 
   constructor(child: ChildProcess) {
-    child.on('message', ({ message, startedAt, aliveAt, census }: Told) => {
+    child.on('message', ({ message, startedAt, aliveAt, status, census }: Told) => {
       if (startedAt !== undefined) {
         this.starts.push(startedAt);
         this.alive = { stalledMs: 0, lastAt: startedAt };
@@ -190,6 +208,7 @@ class Observer {
         const { stalledMs, lastAt } = this.alive;
         this.alive = { stalledMs: Math.max(stalledMs, aliveAt - lastAt), lastAt: aliveAt };
       }
+      if (status) this.statuses.set(status.id, status);
       if (census) this.others.emit('census', census);
       if (!message) return;
       this.messages.push(message);
