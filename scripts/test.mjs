@@ -19,6 +19,7 @@ const outside = [
     tests: 'SIP against a real Focus and a real hop',
   },
   { program: 'sipp', packages: 'sip-tester', tests: 'SIP against SIPp' },
+  { program: 'mosquitto', packages: 'mosquitto', tests: 'handing conferences over by MQTT' },
   { program: 'tshark', packages: 'tshark', tests: 'what Wireshark thinks of our messages' },
   { program: 'chromium', packages: 'chromium', tests: 'the dialogs in a real browser' },
 ];

@@ -234,7 +234,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     else this.seqFloor = nobody.seq;
     if (!record) this.saveOwn();
     const name = record?.name ?? conferenceName(conference ?? '');
-    this.whenSaved((node) => node.fail(failure, name, delivery));
+    this.fail(failure, name, delivery);
   }
 
   // ----------------------------------------------------------------------------------------------------------------- output
@@ -295,7 +295,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const delivery = operationId === null ? null : (this.pending.get(operationId) ?? null);
     if (operationId !== null) this.pending.delete(operationId);
     if (isFact && message.event === 'operation-failed') {
-      this.whenSaved((node) => node.fail(message, record.name, delivery));
+      this.fail(message, record.name, delivery);
     } else {
       const output = this.outputOf(message);
       if (output !== null) this.post(message, output, record.name, delivery);
@@ -306,8 +306,10 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private fail(failure: OperationFailed, name: string, delivery: Delivery | null): void {
     const { errorOutput } = this.options;
     if (errorOutput !== null && this.isWired(errorOutput)) return this.post(failure, errorOutput, name, delivery);
-    if (delivery) return delivery.fail(failure.error);
-    this.node.error(catchable(failure.error), { payload: failure, topic: topicOf(failure, name) } as NodeMessage);
+    this.whenSaved(({ node }) => {
+      if (delivery) delivery.fail(failure.error);
+      else node.error(catchable(failure.error), { payload: failure, topic: topicOf(failure, name) } as NodeMessage);
+    });
   }
 
   private post(message: Message, output: number, name: string, delivery: Delivery | null): void {

@@ -13,7 +13,7 @@ import type {
   RosterChanged,
   StateChanged,
 } from '../../nodes/recovery/messages';
-import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
+import { type NodeRedOptions, type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
 import { checkMessage } from '../support/schema';
 
 /** A node of a flow file, as far as drills care. */
@@ -77,7 +77,8 @@ export function merge(b: Overrides, a: Overrides): Overrides {
   return merged;
 }
 
-const packTypes = new Set([
+/** The palette entries of the pack. */
+export const packTypes: ReadonlySet<string> = new Set([
   'conference-session',
   'mcu-session',
   'failover-detector',
@@ -103,8 +104,8 @@ export class Drill {
   }
 
   /** Starts a Node-RED with one flow. */
-  static async start(flow: FlowNode[]): Promise<Drill> {
-    return new Drill(await startNodeRed({ flows: flow, install: 'tarball', observe: true }), flow);
+  static async start(flow: FlowNode[], options: NodeRedOptions = {}): Promise<Drill> {
+    return new Drill(await startNodeRed({ flows: flow, install: 'tarball', observe: true, ...options }), flow);
   }
 
   /** From here on: what was seen before counts no more. */
@@ -211,17 +212,18 @@ export class Drill {
     return result as { [property: string]: unknown };
   }
 
-  /** Every message seen is valid, the `seq` of each node increases, and the log has no errors but those expected. */
+  /** Every message seen is valid, the `seq` of each node and conference increases, and the log has no errors but those expected. */
   check(...expected: RegExp[]): void {
     for (const message of this.messagesOfPack(this.checked)) checkMessage(message);
     this.checked = this.nodeRed.messages.length;
     const latest = new Map<string, number>();
     for (const { nodeId, type, payload } of this.nodeRed.messages) {
       if (!this.nodes.has(nodeId)) continue;
-      const { seq, source } = payload as Partial<Fact>;
+      const { seq, source, conference } = payload as Partial<Fact>;
       if (seq === undefined || source !== type) continue;
-      assert.ok(seq > (latest.get(nodeId) ?? 0), `seq increases: ${JSON.stringify(payload)}`);
-      latest.set(nodeId, seq);
+      const emitter = `${nodeId} ${conference}`;
+      assert.ok(seq > (latest.get(emitter) ?? 0), `seq increases: ${JSON.stringify(payload)}`);
+      latest.set(emitter, seq);
     }
     const complaints = this.nodeRed
       .log()

@@ -3,6 +3,7 @@
  * examples, the package itself, restarts.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -29,8 +30,12 @@ export interface NodeRedOptions {
   credentials?: { [nodeId: string]: { [name: string]: string } };
   /** A DNS server for names ending in .test, as `address:port`. */
   dns?: string;
+  /** Path of a file: for as long as there is one, the disk is full. */
+  fullDisk?: string;
   /** See what leaves the nodes, and send them messages: `messages`, `waitFor`, `ask`. Off by default. */
   observe?: boolean;
+  /** Arguments of Node itself, such as `--expose-gc`. */
+  nodeArguments?: string[];
 }
 
 /** A message that has left a node: once, however many wires it took. */
@@ -41,7 +46,31 @@ export interface SentMessage {
   topic?: string;
   /** As JSON carries it. */
   payload: unknown;
+  /** When it left, in ms since 1970. */
+  leftAt: number;
 }
+
+/** What is shown under a node. */
+export interface NodeStatus {
+  fill?: string;
+  shape?: string;
+  text?: string;
+}
+
+/** What a process holds. */
+export interface Census {
+  /** Timers, sockets and the like that keep the process alive, by kind. */
+  resources: { [kind: string]: number };
+  /** Listeners for events of Node-RED, by event. */
+  listeners: { [event: string]: number };
+  /** Deadlines of the pack that are pending. */
+  deadlines: number;
+  /** Memory in use, after a garbage collection where Node was given `--expose-gc`. */
+  heapBytes: number;
+}
+
+/** What is deployed: everything, the flows that have changed, or the nodes that have. */
+export type DeploymentType = 'full' | 'flows' | 'nodes';
 
 export interface NodeRedProcess {
   /** Address of the editor and of its HTTP API, without a slash at the end. */
@@ -58,6 +87,16 @@ export interface NodeRedProcess {
   ): Promise<SentMessage>;
   /** With `observe`: hands a node a message, as an inject node wired to it would. */
   ask(nodeId: string, payload: unknown): void;
+  /** With `observe`: when its flows have started, each time, in ms since 1970. */
+  starts: readonly number[];
+  /** With `observe`: the latest status of each node, by id. */
+  statuses: ReadonlyMap<string, NodeStatus>;
+  /** With `observe`: how long nothing in it could run at the most, since its flows started, in ms; and when it last could. */
+  alive(): { stalledMs: number; lastAt: number };
+  /** With `observe`: deploys other flows, as the editor does, and waits until they have started. */
+  deploy(flows: object[], type: DeploymentType): Promise<void>;
+  /** With `observe`: counts what it holds. */
+  census(): Promise<Census>;
   /** Ends it, and waits until it has. A `SIGKILL` stands for a crash. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -75,18 +114,22 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   }
   if (options.credentials) writeFileSync(join(userDir, 'flows_cred.json'), JSON.stringify(options.credentials));
   const settings = { ...quietSettings, uiPort: port, ...options.settings };
-  const bridge = options.observe
-    ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${JSON.stringify(nodeRed)});\n`
-    : '';
+  const folders = [nodeRed, join(userDir, 'node_modules', manifest().name)].map((folder) => JSON.stringify(folder));
+  const bridge = options.observe ? `require(${JSON.stringify(join(__dirname, 'bridge.cjs'))})(${folders});\n` : '';
   const dns = options.dns
     ? `require(${JSON.stringify(join(__dirname, 'dns-of-process.cjs'))})(${JSON.stringify(options.dns)});\n`
     : '';
+  const disk = options.fullDisk
+    ? `require(${JSON.stringify(join(__dirname, 'disk-of-process.cjs'))})(${JSON.stringify(options.fullDisk)});\n`
+    : '';
+  // What stands in for the system comes first: the bridge loads parts of the pack.
   writeFileSync(
     join(userDir, 'settings.js'),
-    `${bridge}${dns}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
+    `${disk}${dns}${bridge}module.exports = ${JSON.stringify(settings, null, 2)};\n`,
   );
 
-  const child = spawn(process.execPath, [join(nodeRed, 'red.js'), '--userDir', userDir], {
+  const nodeArguments = options.nodeArguments ?? [];
+  const child = spawn(process.execPath, [...nodeArguments, join(nodeRed, 'red.js'), '--userDir', userDir], {
     cwd: userDir,
     stdio: ['ignore', 'pipe', 'pipe', ...(options.observe ? (['ipc'] as const) : [])],
   });
@@ -107,27 +150,78 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     }
     await sleep(20);
   }
+  const url = `http://127.0.0.1:${port}`;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     userDir,
     log: () => log,
     messages: observer.messages,
     waitFor: (matches, { since = 0, withinMs = 30_000 } = {}) => observer.waitFor(matches, since, withinMs),
     ask: (nodeId, payload) => void child.send({ nodeId, payload }),
+    starts: observer.starts,
+    statuses: observer.statuses,
+    alive: () => observer.alive,
+    async deploy(flows, type) {
+      const started = observer.next('start');
+      const kind = { 'Content-Type': 'application/json', 'Node-RED-Deployment-Type': type };
+      // No connection of ours is left for a census to count.
+      const headers = { ...kind, Connection: 'close' };
+      const response = await fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify(flows) });
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+      await started;
+    },
+    census() {
+      const counted = observer.next('census');
+      child.send({});
+      return counted;
+    },
     stop,
   };
+}
+
+/** What the bridge tells: one of these. */
+interface Told {
+  message?: SentMessage;
+  startedAt?: number;
+  aliveAt?: number;
+  status?: NodeStatus & { id: string };
+  census?: Census;
 }
 
 /** Our side of the bridge: collects what leaves the nodes of a process. */
 class Observer {
   readonly messages: SentMessage[] = [];
+  readonly starts: number[] = [];
+  readonly statuses = new Map<string, NodeStatus>();
+  alive = { stalledMs: 0, lastAt: 0 };
   private readonly watchers = new Set<(message: SentMessage) => void>();
+  private readonly others = new EventEmitter();
 
   constructor(child: ChildProcess) {
-    child.on('message', (message) => {
-      this.messages.push(message as SentMessage);
-      for (const watch of this.watchers) watch(message as SentMessage);
+    child.on('message', ({ message, startedAt, aliveAt, status, census }: Told) => {
+      if (startedAt !== undefined) {
+        this.starts.push(startedAt);
+        this.alive = { stalledMs: 0, lastAt: startedAt };
+        this.others.emit('start');
+      }
+      if (aliveAt !== undefined) {
+        const { stalledMs, lastAt } = this.alive;
+        this.alive = { stalledMs: Math.max(stalledMs, aliveAt - lastAt), lastAt: aliveAt };
+      }
+      if (status) this.statuses.set(status.id, status);
+      if (census) this.others.emit('census', census);
+      if (!message) return;
+      this.messages.push(message);
+      for (const watch of this.watchers) watch(message);
     });
+  }
+
+  /** The next start of the flows, or the next census. */
+  async next(what: 'start'): Promise<void>;
+  async next(what: 'census'): Promise<Census>;
+  async next(what: string): Promise<unknown> {
+    const [told] = await once(this.others, what, { signal: AbortSignal.timeout(60_000) });
+    return told;
   }
 
   waitFor(matches: (message: SentMessage) => boolean, since: number, withinMs: number): Promise<SentMessage> {

@@ -160,7 +160,7 @@ export abstract class Peer {
 /** Kamailio, and what can be asked of it while it runs. */
 abstract class KamailioPeer extends Peer {
   /** How many requests of a method have reached it since it was started. */
-  async requests(method: 'INVITE' | 'UPDATE' | 'INFO'): Promise<number> {
+  async requests(method: 'INVITE' | 'UPDATE' | 'INFO' | 'BYE'): Promise<number> {
     const statistic = await this.control('stats.fetch', `rcv_requests_${method.toLowerCase()}`);
     return Number(/: (\d+)/.exec(statistic)?.[1]);
   }
