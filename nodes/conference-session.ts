@@ -27,7 +27,6 @@ import {
 } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { sessionEffectsFirst } from './runtime/order';
-import { owner } from './runtime/owner';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
@@ -72,7 +71,7 @@ class ConferenceSessionNode
       get signalsWired() {
         return isWired(outputs.signal);
       },
-      owner,
+      owner: surroundings.owner,
     };
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),

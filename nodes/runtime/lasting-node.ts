@@ -15,6 +15,8 @@ export interface Surroundings {
   /** What is wrong with the node's configuration as a whole; null when nothing is. */
   complaint: string | null;
   deployments: Deployments;
+  /** This Node-RED as owner of conferences: the same after each start, and another one in another user directory. */
+  owner: string;
   /** What its dialog says of keeping state; another choice makes another keeper. */
   keepState: string;
   /**

@@ -1,4 +1,7 @@
 /** What a node needs of the Node-RED that it lives in. */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { Node, NodeAPI } from 'node-red';
 import type { Source } from '../recovery/messages';
 import { migrate } from '../recovery/migrations';
@@ -17,14 +20,15 @@ export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, sou
   return {
     complaint: complaintAboutVersion(source, config),
     deployments: deploymentsOf(RED),
+    owner: ownerIn(userDirOf(RED)),
     keepState,
     makeKeeper: (report) => {
       // Asking for the context of a node makes one.
       if (keepState === 'none') return null;
-      const { userDir = '.', contextStorage } = RED.settings as { userDir?: string; contextStorage?: unknown };
+      const { contextStorage } = RED.settings as { contextStorage?: unknown };
       return keeperFor(keepState, {
         node: keyOf(node),
-        userDir,
+        userDir: userDirOf(RED),
         context: node.context() as unknown as Context,
         contextStorage,
         migrate: (state) => migrated(source, state),
@@ -33,6 +37,14 @@ export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, sou
       });
     },
   };
+}
+
+function userDirOf({ settings }: NodeAPI): string {
+  return (settings as { userDir?: string } | undefined)?.userDir ?? '.';
+}
+
+function ownerIn(userDir: string): string {
+  return `${hostname()}/${createHash('sha256').update(resolve(userDir)).digest('hex').slice(0, 8)}`;
 }
 
 /** Throws an Error that says what is wrong with a state which is none. */
