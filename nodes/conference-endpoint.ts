@@ -1,9 +1,11 @@
 /** The conference-endpoint config node: who we are, and which conferencing system we talk to. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { systemClock } from './runtime/deadlines';
+import { deploymentsOf, type Heritage, keyOf } from './runtime/deployment';
 import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
 import { Pool, poolDefaults } from './signaling/pool/pool';
+import type { SignalingPort } from './signaling/port';
 import { SipServer } from './signaling/sip/server/sip-server';
 import { SipPort } from './signaling/sip/sip-port';
 
@@ -12,7 +14,7 @@ const poolDomain = 'pool.example';
 /** Who we are in an embedded pool. */
 const poolIdentity = { uri: `sip:node-red@${poolDomain}`, displayName: 'Node-RED' };
 
-function poolEndpoint(config: NodeConfig): Endpoint {
+function poolOf(config: NodeConfig): { port: SignalingPort; pool: Pool } {
   const participants = textOf(config, 'participants', poolDefaults.participants.join(','));
   const pool = new Pool(
     {
@@ -31,12 +33,11 @@ function poolEndpoint(config: NodeConfig): Endpoint {
     },
     systemClock,
   );
-  return new Endpoint(pool.port(poolIdentity), pool);
+  return { port: pool.port(poolIdentity), pool };
 }
 
-/** The SIP server that an embedded pool is to have; null when it is to have none. */
-function poolServer(config: NodeConfig, { pool }: Endpoint): SipServer | null {
-  if (!pool || config.sipServer !== true) return null;
+/** The SIP server of an embedded pool. */
+function serverOf(config: NodeConfig, pool: Pool): SipServer {
   const options = {
     port: checkedPort(numberOf(config, 'sipServerPort', 5070)),
     domain: poolDomain,
@@ -56,7 +57,7 @@ interface Secrets {
   password: unknown;
 }
 
-function sipEndpoint(config: NodeConfig, secrets: Partial<Secrets>): Endpoint {
+function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: SignalingPort; pool: null } {
   const uri = textOf(config, 'uri');
   if (!/^sips?:\S+@\S+$/i.test(uri)) throw new RangeError(`our own URI must be like sip:me@example.com, not "${uri}"`);
   const username = typeof secrets.username === 'string' ? secrets.username.trim() : '';
@@ -77,7 +78,7 @@ function sipEndpoint(config: NodeConfig, secrets: Partial<Secrets>): Endpoint {
     ...(displayName ? { displayName } : {}),
     ...(username ? { credentials: { username, password } } : {}),
   } as const;
-  return new Endpoint(new SipPort(options, systemClock), null);
+  return { port: new SipPort(options, systemClock), pool: null };
 }
 
 /** Empty is as DNS says; but flows from before there was a choice mean 5060. */
@@ -95,33 +96,89 @@ function given<Property extends string>(
   return Object.fromEntries(texts.filter(([, text]) => text !== ''));
 }
 
+/** What lives on when the node is deployed anew: the endpoint with all its dialogs. */
+class LastingEndpoint implements Heritage {
+  constructor(
+    readonly endpoint: Endpoint,
+    /** The settings that it was made with, as one text. */
+    readonly settings: string,
+    public server: SipServer | null,
+  ) {}
+
+  end(): void {
+    // What it had to say goodbye to is gone, and there is no node left that could report anything.
+    this.close().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.server?.close();
+    await this.endpoint.close();
+  }
+}
+
+/**
+ * A new endpoint; or the one that was there, on a new port: what it held goes on there. Throws a RangeError where the
+ * settings make no sense.
+ */
+function begin(
+  config: NodeConfig,
+  secrets: Partial<Secrets>,
+  left: LastingEndpoint | null,
+  complain: (error: Error) => void,
+): LastingEndpoint {
+  const { port, pool } =
+    choiceOf(config, 'system', ['pool', 'sip']) === 'pool' ? poolOf(config) : sipOf(config, secrets);
+  const server = pool && config.sipServer === true ? serverOf(config, pool) : null;
+  const endpoint = left?.endpoint ?? new Endpoint(port, pool);
+  const renewed = left ? left.endpoint.renew(port, pool) : Promise.resolve();
+  renewed.catch(complain);
+  if (server) {
+    // The old one may have the port that this one wants.
+    Promise.resolve(left?.server?.close())
+      .then(() => server.listen())
+      .catch((error: Error) => {
+        complain(error);
+        endpoint.fail();
+      });
+  } else left?.server?.close().catch(complain);
+  return new LastingEndpoint(endpoint, settingsText(config, secrets), server);
+}
+
+/** What an endpoint is made of, as one text: another one needs another port. */
+function settingsText(config: NodeConfig, secrets: Partial<Secrets>): string {
+  const { id: _id, z: _z, name: _name, ...settings } = config;
+  return JSON.stringify([settings, secrets.username, secrets.password]);
+}
+
 export = (RED: NodeAPI): void => {
+  const deployments = deploymentsOf(RED);
+
   function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
     // Its users have a red status of their own; this is the one line that says why.
     const complain = (error: Error): void => this.error(`conference-endpoint: ${error.message}`);
-    let server: SipServer | null = null;
-    try {
-      const endpoint =
-        choiceOf(settings, 'system', ['pool', 'sip']) === 'pool'
-          ? poolEndpoint(settings)
-          : sipEndpoint(settings, this.credentials ?? {});
-      server = poolServer(settings, endpoint);
-      server?.listen().catch((error: Error) => {
-        complain(error);
-        endpoint.fail();
-      });
-      this.endpoint = endpoint;
-    } catch (error) {
-      complain(error as Error);
+    const secrets = this.credentials ?? {};
+    const text = settingsText(settings, secrets);
+    const heritage = deployments.take(keyOf(this));
+    const left = heritage instanceof LastingEndpoint ? heritage : null;
+    if (!left) heritage?.end();
+    let lasting = left?.settings === text ? left : null;
+    if (!lasting) {
+      try {
+        lasting = begin(settings, secrets, left, complain);
+      } catch (error) {
+        left?.end();
+        complain(error as Error);
+      }
     }
-    this.on('close', (_removed: boolean, done: () => void) => {
-      const closed = async (): Promise<void> => {
-        await server?.close();
-        await this.endpoint?.port.close();
-      };
-      closed()
+    if (lasting) this.endpoint = lasting.endpoint;
+    this.on('close', (removed: boolean, done: () => void) => {
+      if (lasting && deployments.reasonFor(removed) === 'redeploy') {
+        deployments.leave(keyOf(this), lasting);
+        return done();
+      }
+      Promise.resolve(lasting?.close())
         .catch((error: Error) => this.error(error.message))
         .then(done);
     });

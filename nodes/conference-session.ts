@@ -15,8 +15,20 @@ import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
-import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
+import {
+  type ConferenceRecord,
+  instantsOf,
+  KeyedNode,
+  newOperationId,
+  present,
+  type Status,
+} from './runtime/keyed-node';
+import type { Surroundings } from './runtime/lasting-node';
+import { sessionEffectsFirst } from './runtime/order';
+import { owner } from './runtime/owner';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, signal: 4 } as const;
@@ -30,13 +42,16 @@ class ConferenceSessionNode
   /** Conferences that are neither Idle nor Disconnected, and those of them in Reconnecting. */
   private open = 0;
   private recovering = 0;
+  /** What the port knew of each conference that was restored, until all is announced. */
+  private readonly restarted = new Map<string, JsonObject | null>();
 
   constructor(
     node: Node,
+    surroundings: Surroundings,
     config: NodeConfig,
     private readonly endpoint: Endpoint | null | undefined,
   ) {
-    super(node, {
+    super(node, surroundings, {
       source: 'conference-session',
       conference: textOf(config, 'conference'),
       alias: textOf(config, 'alias'),
@@ -56,29 +71,103 @@ class ConferenceSessionNode
       get signalsWired() {
         return isWired(outputs.signal);
       },
-      owner: defaults.owner,
+      owner,
     };
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),
       role: choiceOf(config, 'role', ['attendee', 'presenter']),
     };
     if (!endpoint) this.lackEndpoint(endpoint);
-    endpoint?.register(this);
+    this.settle();
     this.showStatus();
+  }
+
+  // ------------------------------------------------------------------------------------------------------ its life
+
+  protected succeeds(previous: this): boolean {
+    return previous.endpoint === this.endpoint;
+  }
+
+  protected arrive(): void {
+    this.endpoint?.register(this);
+  }
+
+  protected override inherit(previous: this): void {
+    super.inherit(previous);
+    this.endpoint?.replace(previous, this);
+  }
+
+  protected override adopt({ state }: ConferenceRecord<ConferenceSessionState>): void {
+    this.count(conferenceSession.start(''), state);
+  }
+
+  protected override restore(conference: string, saved: SavedRecord): void {
+    super.restore(conference, saved);
+    if (conference === ownRecord) {
+      if (saved.signaling) this.endpoint?.restoreSystem(saved.signaling);
+    } else {
+      this.restarted.set(conference, saved.signaling ?? null);
+    }
+  }
+
+  /** After a restart, what was going on is gone on with. */
+  protected override restart(record: ConferenceRecord<ConferenceSessionState>): void {
+    const { conference } = record.state;
+    const signaling = this.restarted.get(conference) ?? null;
+    if (!conferenceSession.idle(record.state)) this.endpoint?.takeUp(conference, this, signaling);
+    this.step(record, { input: 'restarted' });
   }
 
   /**
    * Tells the policy nodes how things are, after every start, also of theirs alone: the dialog's conference, and whatever
    * is being recovered, which a policy node that starts anew would not take up otherwise.
    */
-  announce(): void {
+  protected override announce(): void {
     const { conference } = this.options;
     if (conference && this.endpoint) this.recordOf(conference);
     for (const [uri, record] of this.records) {
-      if (uri !== conference && !isRecovering(record.state)) continue;
+      if (this.restarted.has(uri) || (uri !== conference && !isRecovering(record.state))) continue;
       this.run(() => this.take(record, conferenceSession.status(record.state, present())));
     }
+    this.restarted.clear();
+    super.announce();
   }
+
+  protected override finish(): void {
+    const left = [...this.records.keys()];
+    super.finish();
+    for (const conference of left) this.endpoint?.tellMcu(conference, null, { input: 'terminated' });
+    this.endpoint?.unregister(this);
+  }
+
+  protected override rest(): void {
+    super.rest();
+    this.saveAll();
+    this.endpoint?.letGo(this);
+  }
+
+  protected override signalingOf(conference: string): JsonObject | null {
+    return (conference === ownRecord ? this.endpoint?.savedSystem() : this.endpoint?.saved(conference)) ?? null;
+  }
+
+  /** The signaling port knows something new that a restart would have to know. */
+  signalingChanged(conference: string | null): void {
+    if (conference === null) return this.saveOwn();
+    const record = this.records.get(conference);
+    if (record) this.save(record);
+  }
+
+  /** Another port has taken the place of the one that the dialogs were made with. */
+  portRenewed(): void {
+    if (this.away) return this.later((node) => node.portRenewed());
+    for (const { state } of this.records.values()) {
+      if (conferenceSession.idle(state)) continue;
+      const { conference, dialog } = state;
+      this.endpoint?.perform(conference, { effect: 'resume', dialog, timeoutMs: this.settings.repairTimeoutMs });
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- what it is told
 
   protected start(conference: string): ConferenceSessionState {
     return conferenceSession.start(conference);
@@ -104,19 +193,38 @@ class ConferenceSessionNode
     if (!record) return this.refuse(conference, command, this.fullError(), delivery);
     const route = routeRequest(request);
     if (route) return this.step(record, route);
-    if (command === 'join' && !this.endpoint.claim(conference, this)) {
+    if ((command === 'join' || command === 'restore') && !this.endpoint.claim(conference, this)) {
       const error = invalidOperation(`Another conference-session node serves ${conference} on this endpoint already.`);
       return this.refuse(conference, command, error, delivery);
     }
     const operationId = newOperationId();
     this.await(operationId, delivery);
-    this.step(record, this.operationInput(request, operationId), operationId);
+    this.step(record, this.operationInput(record, request, operationId), operationId);
+    // A snapshot that was refused has claimed the conference in vain.
+    if (conferenceSession.idle(record.state)) this.endpoint.release(conference, this);
   }
 
-  private operationInput(request: Request & JsonObject, operationId: string): ConferenceSessionInput {
+  private operationInput(
+    record: ConferenceRecord<ConferenceSessionState>,
+    request: Request & JsonObject,
+    operationId: string,
+  ): ConferenceSessionInput {
+    const { conference } = record.state;
     const input = operationRequest(request, operationId);
-    if (!('input' in input) || input.input !== 'join') return input;
-    return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
+    if (!('input' in input)) return input;
+    switch (input.input) {
+      case 'join':
+        return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
+      case 'snapshot':
+        return {
+          ...input,
+          signaling: this.signalingOf(conference),
+          deadlines: instantsOf(record),
+          mcus: this.endpoint?.mcuStates(conference) ?? {},
+        };
+      default:
+        return input;
+    }
   }
 
   protected onDeadline(record: ConferenceRecord<ConferenceSessionState>, deadline: string): void {
@@ -124,11 +232,13 @@ class ConferenceSessionNode
   }
 
   hear(conference: string, event: SignalingEvent): void {
+    if (this.away) return this.later((node) => node.hear(conference, event));
     const record = this.records.get(conference);
     if (record) this.run(() => this.step(record, event as ConferenceSessionInput));
   }
 
   introduce(mcu: McuHolder): void {
+    if (this.away) return this.later((node) => node.introduce(mcu));
     for (const [conference, { state }] of this.records) {
       if (!this.endpoint?.serves(mcu, conference)) continue;
       for (const input of conferenceSession.introduction(state)) mcu.tell(conference, input);
@@ -136,6 +246,7 @@ class ConferenceSessionNode
   }
 
   proxy(conference: string, mcu: string, operation: string, operationId: string, given: JsonObject): void {
+    if (this.away) return this.later((node) => node.proxy(conference, mcu, operation, operationId, given));
     const record = this.records.get(conference);
     if (record)
       this.run(() => this.step(record, { input: 'operation', operation, operationId, arguments: given, mcu }));
@@ -149,9 +260,9 @@ class ConferenceSessionNode
     const before = record.state;
     const step = conferenceSession.step(before, input, present(), this.settings);
     this.count(before, step.state);
-    this.take(record, step, 'mcu', asking);
+    this.take(record, step, sessionEffectsFirst, asking);
     if (!conferenceSession.idle(before) && conferenceSession.idle(step.state)) {
-      this.endpoint?.release(step.state.conference, this);
+      this.whenSaved((node) => node.endpoint?.release(step.state.conference, node));
     }
   }
 
@@ -167,7 +278,9 @@ class ConferenceSessionNode
     const { conference } = record.state;
     if (effect.effect === 'mcu') this.endpoint?.tellMcu(conference, effect.mcu, effect.input);
     else if (effect.effect === 'ignore') this.forget(effect.operationId);
-    else if (effect.effect !== 'adopt' && effect.effect !== 'abandon') this.endpoint?.perform(conference, effect);
+    else if (effect.effect === 'adopt') this.endpoint?.takeUp(conference, this, effect.signaling);
+    else if (effect.effect === 'abandon') this.endpoint?.abandon(conference, this);
+    else this.endpoint?.perform(conference, effect);
   }
 
   protected outputOf(message: Message): number | null {
@@ -198,13 +311,6 @@ class ConferenceSessionNode
     }
     if (this.open > 0) return { fill: 'green', shape: 'dot', text: `${this.open} conferences` };
     return { fill: 'grey', shape: 'ring', text: 'Idle' };
-  }
-
-  protected override close(removed: boolean): void {
-    const left = [...this.records.keys()];
-    super.close(removed);
-    for (const conference of left) this.endpoint?.tellMcu(conference, null, { input: 'terminated' });
-    this.endpoint?.unregister(this);
   }
 }
 
@@ -247,9 +353,7 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('conference-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
-    const session = new ConferenceSessionNode(this, settings, endpointOf<Endpoint>(RED, settings));
-    const announce = (): void => session.announce();
-    RED.events.on('flows:started', announce);
-    this.on('close', () => RED.events.removeListener('flows:started', announce));
+    const surroundings = surroundingsOf(RED, this, settings, 'conference-session');
+    new ConferenceSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });
 };

@@ -6,7 +6,9 @@ import { fact, type MachineState, type Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
 import { KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import type { Surroundings } from './runtime/lasting-node';
 import { type NodeConfig, textOf } from './runtime/settings';
+import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint } from './signaling/endpoint';
 import type { PoolFault } from './signaling/pool/pool';
 
@@ -15,10 +17,11 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
 
   constructor(
     node: Node,
+    surroundings: Surroundings,
     config: NodeConfig,
     private readonly endpoint: Endpoint | null | undefined,
   ) {
-    super(node, {
+    super(node, surroundings, {
       source: 'fault-injector',
       conference: textOf(config, 'conference'),
       alias: '',
@@ -27,8 +30,15 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
     });
     if (!endpoint) this.lackEndpoint(endpoint);
     else if (!endpoint.pool) this.trouble('no embedded pool: faults can be injected into an embedded pool only');
+    this.settle();
     this.showStatus();
   }
+
+  protected succeeds(): boolean {
+    return true;
+  }
+
+  protected arrive(): void {}
 
   protected start(conference: string): MachineState {
     return { version: 1, conference, seq: 0, dialog: 0, incident: null };
@@ -62,7 +72,7 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
     const state = { ...record.state };
     const body = { event: 'fault-injected' as const, fault: command, detail: injected.detail };
     const messages = [fact(state, 'fault-injector', present(), 'info', body)];
-    this.take(record, { state, messages, effects: [] }, null, asking);
+    this.take(record, { state, messages, effects: [] }, [], asking);
     this.forget(asking);
   }
 
@@ -83,6 +93,7 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('fault-injector', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
-    new FaultInjectorNode(this, settings, endpointOf<Endpoint>(RED, settings));
+    const surroundings = surroundingsOf(RED, this, settings, 'fault-injector');
+    new FaultInjectorNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });
 };

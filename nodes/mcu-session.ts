@@ -15,7 +15,9 @@ import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import type { Delivery } from './runtime/delivery';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import type { Surroundings } from './runtime/lasting-node';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder } from './signaling/endpoint';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, call: 4 } as const;
@@ -28,10 +30,11 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
 
   constructor(
     node: Node,
+    surroundings: Surroundings,
     config: NodeConfig,
     private readonly endpoint: Endpoint | null | undefined,
   ) {
-    super(node, {
+    super(node, surroundings, {
       source: 'mcu-session',
       conference: textOf(config, 'conference'),
       alias: '',
@@ -45,11 +48,51 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
       callTimeoutMs,
     };
     if (!endpoint) this.lackEndpoint(endpoint);
-    else if (!endpoint.registerMcu(this)) {
-      this.trouble(`second session of ${this.mcu}: there is an mcu-session for it and the same conference already`);
-    }
+    this.settle();
     this.showStatus();
   }
+
+  // ------------------------------------------------------------------------------------------------------ its life
+
+  protected succeeds(previous: this): boolean {
+    return previous.endpoint === this.endpoint && previous.mcu === this.mcu;
+  }
+
+  protected arrive(): void {
+    if (this.endpoint?.registerMcu(this) !== false) return;
+    this.trouble(`second session of ${this.mcu}: there is an mcu-session for it and the same conference already`);
+  }
+
+  protected override inherit(previous: this): void {
+    super.inherit(previous);
+    if (this.endpoint?.replaceMcu(previous, this) === false) this.arrive();
+  }
+
+  protected override adopt({ state }: ConferenceRecord<McuSessionState>): void {
+    this.count(mcuSession.start('', this.mcu), state);
+  }
+
+  protected override restart(record: ConferenceRecord<McuSessionState>): void {
+    this.step(record, { input: 'restarted' });
+  }
+
+  protected override finish(): void {
+    for (const { state } of this.records.values()) {
+      const { call, conference } = state;
+      if (call && call.state !== 'Terminated') {
+        this.endpoint?.perform(conference, { effect: 'end-call', callId: call.id, mcu: this.mcu });
+      }
+    }
+    this.endpoint?.unregisterMcu(this);
+    super.finish();
+  }
+
+  protected override rest(): void {
+    super.rest();
+    this.endpoint?.unregisterMcu(this);
+  }
+
+  // ------------------------------------------------------------------------------------------------- what it is told
 
   get conference(): string {
     return this.options.conference;
@@ -92,7 +135,12 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     this.step(record, { input: 'deadline', deadline });
   }
 
+  stateOf(conference: string): McuSessionState | undefined {
+    return this.records.get(conference)?.state;
+  }
+
   tell(conference: string, input: McuSessionInput): void {
+    if (this.away) return this.later((node) => node.tell(conference, input));
     const record = this.recordOf(conference);
     if (record) this.run(() => this.step(record, input));
   }
@@ -100,9 +148,13 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
   private step(record: ConferenceRecord<McuSessionState>, input: McuSessionInput, asking: string | null = null): void {
     const before = record.state;
     const step = mcuSession.step(before, input, present(), this.settings);
-    this.active += Number(step.state.phase === 'Active') - Number(before.phase === 'Active');
-    this.retrying += Number(step.state.phase === 'Retrying') - Number(before.phase === 'Retrying');
-    this.take(record, step, null, asking);
+    this.count(before, step.state);
+    this.take(record, step, [], asking);
+  }
+
+  private count(before: McuSessionState, after: McuSessionState): void {
+    this.active += Number(after.phase === 'Active') - Number(before.phase === 'Active');
+    this.retrying += Number(after.phase === 'Retrying') - Number(before.phase === 'Retrying');
   }
 
   protected perform(
@@ -148,17 +200,6 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
     if (this.active > 0) return { fill: 'green', shape: 'dot', text: `${this.active} Active` };
     return { fill: 'grey', shape: 'ring', text: 'Idle' };
   }
-
-  protected override close(removed: boolean): void {
-    for (const { state } of this.records.values()) {
-      const { call, conference } = state;
-      if (call && call.state !== 'Terminated') {
-        this.endpoint?.perform(conference, { effect: 'end-call', callId: call.id, mcu: this.mcu });
-      }
-    }
-    this.endpoint?.unregisterMcu(this);
-    super.close(removed);
-  }
 }
 
 function statusOf(state: McuSessionState): Status {
@@ -179,6 +220,7 @@ export = (RED: NodeAPI): void => {
   RED.nodes.registerType('mcu-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
     const settings = config as unknown as NodeConfig;
-    new McuSessionNode(this, settings, endpointOf<Endpoint>(RED, settings));
+    const surroundings = surroundingsOf(RED, this, settings, 'mcu-session');
+    new McuSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });
 };

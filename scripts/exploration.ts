@@ -294,6 +294,7 @@ function policyInputs({ dialog, incident, deadlines }: PolicyState): PolicyInput
       return changes.flatMap((change) => [
         told({ event: 'state-changed', previous: active ? 'Connected' : 'Reconnecting', ...change }),
         told({ event: 'session-status', ...change }),
+        told({ event: 'session-status', restored: true, ...change }),
       ]);
     }),
     told(broken),

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const [, decisionsText = '', documentsText = '', nodesText = '', awaitedText = ''] = readFileSync(
+const [, decisionsText = '', documentsText = '', nodesText = ''] = readFileSync(
   join(__dirname, '../docs/conformance.md'),
   'utf8',
 ).split(/^## \d\. /m);
@@ -12,9 +12,6 @@ export const decisions = wordsById(decisionsText, /^\| (O\d+) \| (.*?) \|/gm);
 
 /** Sections 2 and 3, by id. */
 export const statements = wordsById(documentsText + nodesText, /^- ([A-Z]+-\d+) (.*)$/gm);
-
-/** Section 4: what a later issue brings, with the issue and the reason. */
-export const awaited = wordsById(awaitedText, /^\| ([A-Z]+-\d+) \| (.*) \|$/gm);
 
 const kinds = new Set([...statements.keys()].map((id) => id.split('-', 1)[0]));
 

@@ -329,7 +329,7 @@ const table: { readonly [K in InputKind]: Row<K> } = {
   'resync-due':         [none,         none,          none,          resyncDue,     none,          none,          none,          none,          none],
   'restart-assumed':    [none,         none,          none,          restartAssumed, none,         none,          none,          none,          none],
   // the life of the node
-  'restarted':          [tellRestored, loseJoin,      goOn,          goOn,          goOn,          goOn,          loseRejoin,    leaveAgain,    tellRestored],
+  'restarted':          [stayEnded,    loseJoin,      goOn,          goOn,          goOn,          goOn,          loseRejoin,    leaveAgain,    stayEnded],
   'stand-down':         [giveWay,      abandonJoin,   standDown,     standDown,     standDown,     standDown,     standDown,     abandonClosing, giveWay],
 };
 
@@ -394,7 +394,7 @@ export const conferenceSession = {
   },
 
   /** What an MCU session has to know that comes late, or has missed something. One that knows it all has no use for it. */
-  introduction({ phase, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
+  introduction({ phase, returnTo, dialog, mcus, roster, incident }: ConferenceSessionState): McuParentInput[] {
     const joined: McuParentInput[] = [
       { input: 'joined', dialog, mcus },
       { input: 'roster', participants: roster.participants, cause: 'join' },
@@ -403,7 +403,8 @@ export const conferenceSession = {
       case 'Connected':
         return [{ input: 'recovered' }, ...joined];
       case 'Recovering':
-        return [...joined, { input: 'reconnecting', focusFailed: false, incident }];
+        // From the lobby, nothing is known of any MCU.
+        return [...(returnTo === 'Connected' ? joined : []), { input: 'reconnecting', focusFailed: false, incident }];
       case 'AwaitingFailover':
         return [{ input: 'reconnecting', focusFailed: true, incident }];
       default:
@@ -435,8 +436,8 @@ function statusOf(state: ConferenceSessionState, moment: Moment, restored: boole
 }
 
 /**
- * Does the input speak of another dialog, of an outage or an ownership that is over (contract, rule 8)? Who gives up an outage need not
- * have heard that its re-join has begun a new dialog.
+ * Does the input speak of another dialog, or of an outage or an ownership that is over (contract, rule 8)? Who gives up an
+ * outage need not have heard that its re-join has begun a new dialog.
  */
 function speaksOfAnother(
   { dialog, incident, closedIncidents, epoch }: ConferenceSessionState,
@@ -554,7 +555,8 @@ function join(draft: Draft, input: InputOf<'join'>): void {
   const { operationId, arguments: given } = input;
   const { state, moment, settings } = draft;
   if (isOfOthers(state, input)) return refuseAsStale(draft, input);
-  own(draft, input.epoch ?? Math.max(1, state.owner === settings.owner ? state.epoch : state.epoch + 1));
+  const next = state.owner === settings.owner ? state.epoch : state.epoch + 1;
+  own(draft, Math.max(1, input.epoch ?? next));
   state.joinArguments = given;
   state.joining = { id: operationId, startedAt: moment.now };
   tellMcus(draft, { input: 'joining', seq: state.seq });
@@ -732,10 +734,7 @@ function close(
   state.closing = { phase: joining ? 'Idle' : 'Disconnected', reason };
   cancelDeadlines(draft, 'join-timeout', 'lobby-timeout', 'heartbeat-due', 'resync-due', 'restart-assumed');
   const handedOver = reason === 'StoodDown';
-  tellMcus(
-    draft,
-    handedOver ? { input: 'stood-down', owner: state.owner, epoch: state.epoch } : { input: 'terminated' },
-  );
+  endMcus(draft);
   enter(draft, 'Disconnecting', reason, because);
   for (const operation of Object.values(state.operations)) {
     if (reason === 'ConferenceEnded' && operation.operation === 'end-conference') completeOperation(draft, operation);
@@ -748,6 +747,11 @@ function close(
   draft.effects.push(handedOver ? { effect: 'abandon' } : { effect: 'leave', dialog, silently });
   if (handedOver || shown(phase) === 'Reconnecting') finish(draft);
   else setDeadline(draft, 'closing-timeout', settings.closingTimeoutMs);
+}
+
+function endMcus(draft: Draft): void {
+  const { stoodDown, owner, epoch } = draft.state;
+  tellMcus(draft, stoodDown ? { input: 'stood-down', owner, epoch } : { input: 'terminated' });
 }
 
 function cutShort({ operation }: Operation): RecoveryError {
@@ -785,9 +789,23 @@ function goOn(draft: Draft): void {
   const { state, settings, effects } = draft;
   tellRestored(draft);
   for (const input of conferenceSession.introduction(state)) tellMcus(draft, input);
+  if (state.phase !== 'AwaitingFailover') tellMcusFailing(draft);
   failAll(draft, interrupted);
   effects.push({ effect: 'resume', dialog: state.dialog, timeoutMs: settings.repairTimeoutMs });
   if (state.phase === 'Recovering') effects.push({ effect: 'pause-session-timer', dialog: state.dialog });
+}
+
+/** Whoever judges MCUs may not have heard it, or his verdict may not have arrived. */
+function tellMcusFailing(draft: Draft): void {
+  for (const [mcu, report] of Object.entries(draft.state.mcus ?? {})) {
+    if (report === 'failing-over') sendSignal(draft, { signal: 'mcu-report', mcu, report });
+  }
+}
+
+/** MCU sessions whose state was saved before the end hear of it again. */
+function stayEnded(draft: Draft): void {
+  tellRestored(draft);
+  endMcus(draft);
 }
 
 function loseJoin(draft: Draft): void {
@@ -802,14 +820,16 @@ function loseRejoin(draft: Draft): void {
 }
 
 function leaveAgain(draft: Draft): void {
-  tellRestored(draft);
+  stayEnded(draft);
   draft.effects.push({ effect: 'leave', dialog: draft.state.dialog, silently: false });
 }
 
 // ------------------------------------------------------------------------------------------------------ ownership (PER-7)
 
 function own({ state, settings }: Draft, epoch: number): void {
-  Object.assign(state, { owner: settings.owner, epoch, stoodDown: false });
+  // Somebody may have named an epoch that nothing can be counted up from.
+  const counted = Math.min(epoch, Number.MAX_SAFE_INTEGER);
+  Object.assign(state, { owner: settings.owner, epoch: counted, stoodDown: false });
 }
 
 /** Is the conference somebody else's, and will it be so? Who knows of a newer epoch than theirs may begin it. */
@@ -903,7 +923,8 @@ function takeOver(draft: Draft, input: InputOf<'restore'>): void {
     draft.effects.push({ effect: 'mcu', mcu, input: { input: 'restore', state: saved } });
   }
   give(draft, { input: 'restarted' });
-  complete(draft, 'restore', operationId, draft.moment.now, { owner: draft.state.owner, epoch: next });
+  const held = { owner: draft.state.owner, epoch: draft.state.epoch };
+  complete(draft, 'restore', operationId, draft.moment.now, held);
 }
 
 /** We hold the conference: our own snapshot that comes back is nothing new, and only a newer epoch takes it from us. */
@@ -913,9 +934,10 @@ function hold(draft: Draft, input: InputOf<'restore'>): void {
   if ('error' in read) return fail(draft, 'restore', null, read.error);
   const told = read.snapshot;
   const newest = Math.max(told.epoch, input.epoch ?? 0);
-  if (newest === epoch && told.owner === owner) return ignore(draft, input);
   if (newest > epoch) {
     give(draft, { input: 'stand-down', owner: told.epoch === newest ? told.owner : '', epoch: newest });
+  } else if (told.epoch === epoch && told.owner === owner) {
+    return ignore(draft, input);
   }
   refuseAsStale(draft, input);
 }

@@ -40,7 +40,7 @@ export function basesOf(name: ErrorName): string[] {
 }
 
 /** Codes of our own, all of them InvalidOperationException (contract, section 6). */
-export type OwnCode = 'NotSupported' | 'LimitReached' | 'StaleOwner';
+export type OwnCode = 'NotSupported' | 'LimitReached' | 'StaleOwner' | 'StateNotKept';
 
 /** Everything that can go wrong: what is refused here, what UCMA gives a reason to, and how a request can end. */
 export type Failure =
@@ -83,6 +83,7 @@ export const failures: { readonly [failure in Failure]: FailureRule } = {
   'invalid-operation':                rule('InvalidOperationException',         61_002, doNotRetry, none),
   'NotSupported':                     rule('InvalidOperationException',         61_003, doNotRetry, none),
   'StaleOwner':                       rule('InvalidOperationException',         61_004, doNotRetry, none),
+  'StateNotKept':                     rule('InvalidOperationException',         62_002, doNotRetry, none),
   'LimitReached':                     rule('InvalidOperationException',         62_001, retry,      none),
   'None':                             rule('RealTimeInvalidOperationException', 61_010, doNotRetry, none),
   'RetryableOperation':               rule('RealTimeInvalidOperationException', 61_011, retry,      none),

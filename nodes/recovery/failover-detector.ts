@@ -28,24 +28,24 @@ import type {
   Evidence,
   FailureLevel,
   FailurePhase,
-  ModeChanged,
   ReconnectingMode,
   RecoveryAction,
   Request,
-  SessionStatus,
   Severity,
   Signal,
-  StateChanged,
 } from './messages';
 import {
   blank,
   concerns,
   Draft,
+  hasOutlivedProcess,
+  heardOf,
   isFromSession,
   isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
+  type SessionFact,
   takesPart,
 } from './policy';
 import { type Incident, instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
@@ -260,7 +260,7 @@ function withholdClearance(detection: Detection, finding: Finding, verdict: Verd
 }
 
 function actedOn(detection: Detection, verdict: Verdict): boolean {
-  return verdict.level === 'focus' && detection.state.session === 'Reconnecting';
+  return verdict.level === 'focus' && detection.state.mode === 'rejoining';
 }
 
 /** Closes a verdict and says so. An outage that the session knows of stays open: the session's fact closes it (rule 7). */
@@ -614,20 +614,33 @@ function sendConfirmingProbe(detection: Detection): void {
 
 // ------------------------------------------------------------------------------------------------------- the session
 
-function hearSession(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
+function hearSession(detection: Detection, fact: SessionFact): void {
   if (isOutdated(detection.state, fact)) return;
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
-  detection.change({ session, heard: fact.seq, mode: fact.mode, dialog: fact.dialog });
+  detection.change({ session, mode: fact.mode, ...heardOf(fact) });
+  if (hasOutlivedProcess(fact)) resumeAfterRestart(detection);
   // Whoever starts the session anew may have given its heartbeats another interval.
-  if (fact.event === 'session-status') detection.change({ suspicion: null, heartbeats: nothingHeard });
+  else if (fact.event === 'session-status') detection.change({ suspicion: null, heartbeats: nothingHeard });
   if (!takesPart[session]) sessionEnded(detection, fact);
   else if (session === 'Reconnecting') sessionReconnecting(detection, fact);
   // A session that takes part and is not recovering knows nothing of what we hold open, and will not close it.
   else if (fact.event === 'session-status') clear(detection, sharedVerdicts(detection), 'session-status');
   else if (fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofClosedIncident)
     closeShared(detection, fact);
+}
+
+/**
+ * No answer comes to what was asked of the process before, and silence is counted anew: suspicions hold. What we said of MCUs
+ * may be lost, as may what was said to us; the session tells again which of them are failing over.
+ */
+function resumeAfterRestart(detection: Detection): void {
+  const { failover, deadlines } = detection.state;
+  const ofMcus = allVerdicts(detection).filter(({ level }) => level === 'mcu');
+  clear(detection, ofMcus, 'session-status');
+  detection.change(countedAnew(watchOf(detection.state), detection.now));
+  if (failover?.probeInFlight && deadlines.probe !== undefined) sendProbe(detection);
 }
 
 /** What the session's own fact does not close is closed by `cleared`, lest an incident stays open for ever. */
@@ -643,25 +656,32 @@ function sessionEnded(detection: Detection, fact: { incident: string | null }): 
   });
 }
 
-function sessionReconnecting(detection: Detection, fact: StateChanged | ModeChanged | SessionStatus): void {
+function sessionReconnecting(detection: Detection, fact: SessionFact): void {
   if (fact.incident !== null && fact.incident !== detection.state.incident?.id) {
     detection.change({ incident: { id: fact.incident, startedAt: detection.now } });
   }
-  if (fact.mode !== 'rejoining') return;
   const { focus } = detection.state.verdicts;
+  if (fact.mode !== 'rejoining') {
+    // What we said of the Focus was lost. Whether it lives is being asked: the answer is evidence anew.
+    if (focus !== undefined && hasOutlivedProcess(fact)) clear(detection, [focus], fact.event);
+    return;
+  }
   leaveRoute(detection);
   detection.change({ missedHeartbeats: 0 });
-  if (focus === undefined || focus.phase === 'withdrawn') resumeFailover(detection, fact.event);
+  if (focus?.phase !== 'failed' && (focus?.phase !== 'failed-over' || hasOutlivedProcess(fact))) {
+    resumeFailover(detection, fact.event);
+  }
 }
 
 /**
- * A session that waits for `failed-over` would wait in vain if we had forgotten after a restart (PER-6), or had withdrawn
- * the verdict that was on its way to it.
+ * A session that waits for `failed-over` would wait in vain if we had forgotten after a restart (PER-6), if what we said was
+ * lost with the process, or if we had withdrawn the verdict that was on its way to it.
  */
 function resumeFailover(detection: Detection, rule: string): void {
   const { focus } = detection.state.verdicts;
   const incident = focus?.incident ?? incidentFor(detection, 'focus', null);
   const evidence = focus?.evidence ?? [];
+  if (focus !== undefined) drop(detection, focus);
   put(detection, { level: 'focus', mcu: null, phase: 'failed', rule, incident, evidence, recoveryAction: [] });
   awaitFailover(detection, rule);
 }

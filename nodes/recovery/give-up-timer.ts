@@ -23,7 +23,6 @@ import { mostOutages } from './criteria-syntax';
 import type {
   CallStateChanged,
   HealAttempted,
-  ModeChanged,
   OperationFailed,
   RecoveryError,
   Request,
@@ -35,11 +34,14 @@ import {
   blank,
   concerns,
   Draft,
+  hasOutlivedProcess,
+  heardOf,
   isFromSession,
   isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
+  type SessionFact,
   takesPart,
 } from './policy';
 import { instant, type PolicyInput, type PolicyMachine } from './step';
@@ -82,6 +84,8 @@ export interface GiveUpTimerState extends PolicyState, Figures {
   attemptsOf: string | null;
   /** Since when the clock stands still (ms since 1970); null while it goes. */
   pausedAt: number | null;
+  /** What was decided in this outage; null as long as nothing was. */
+  decision: { readonly criterion: string; readonly explanation: string } | null;
 }
 
 /** What is forgotten with a session. */
@@ -101,6 +105,7 @@ export const giveUpTimer: PolicyMachine<GiveUpTimerState, GiveUpTimerSettings> =
     errors: [],
     told: false,
     pausedAt: null,
+    decision: null,
   }),
   step(state, input, moment, settings) {
     const timer = new Draft('give-up-timer', state, moment, settings);
@@ -143,6 +148,8 @@ interface Events {
   /** The deadline of a decision; when it was due (ms since 1970). */
   due: number;
   tick: null;
+  /** The process was restarted, and the session is in Reconnecting: it may not have heard what was decided. */
+  restarted: null;
   pause: null;
   resume: null;
   /** By so many ms. */
@@ -172,6 +179,7 @@ const spent: Row = {
   changed: ignore,
   due: ignore,
   tick: ignore,
+  restarted: ignore,
   ...refusals,
 };
 
@@ -199,6 +207,7 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     changed: ignore,
     due: ignore,
     tick: ignore,
+    restarted: ignore,
     ...refusals,
   },
   armed: {
@@ -210,6 +219,7 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     changed: decide,
     due: decideInTime,
     tick,
+    restarted: ignore,
     pause,
     resume: refuseResume,
     extend,
@@ -225,6 +235,7 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     changed: ignore,
     due: ignore,
     tick: ignore,
+    restarted: ignore,
     pause: refusePause,
     resume,
     extend,
@@ -232,7 +243,7 @@ const table: { readonly [phase in GiveUpPhase]: Row } = {
     'give-up': giveUpAsTold,
   },
   cancelled: spent,
-  'given-up': spent,
+  'given-up': { ...spent, restarted: askToTerminate },
 };
 
 const legal: { readonly [phase in GiveUpPhase]: readonly GiveUpPhase[] } = {
@@ -374,6 +385,7 @@ function rest(timer: Timer): void {
     incident: null,
     attempts: 0,
     attemptsOf: null,
+    decision: null,
   });
 }
 
@@ -441,12 +453,17 @@ function tellArmed(timer: Timer): void {
 function giveUp(timer: Timer, criteria: Criteria, at: number): void {
   setClockGoing(timer);
   const { state, now, before } = timer;
-  const { dialog, incident } = state;
   const { criterion, explanation } = decisionBy(criteria, state, { at, now, before });
   timer.cancelAll();
   enter(timer, 'given-up');
-  timer.ask({ command: 'terminate', reason: 'GaveUp', incident: incident?.id ?? null, dialog, criterion, explanation });
+  timer.change({ decision: { criterion, explanation } });
+  askToTerminate(timer);
   timer.tell('critical', { event: 'gave-up', criterion, explanation });
+}
+
+function askToTerminate(timer: Timer): void {
+  const { dialog, incident, decision } = timer.state;
+  timer.ask({ command: 'terminate', reason: 'GaveUp', incident: incident?.id ?? null, dialog, ...decision });
 }
 
 /** The session's own fact has closed the outage before ours leaves. */
@@ -487,9 +504,9 @@ const whenDue = {
   tick: (timer: Timer) => run(timer, 'tick', null),
 };
 
-function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionStatus): void {
+function hearSession(timer: Timer, fact: SessionFact): void {
   if (isOutdated(timer.state, fact)) return;
-  timer.change({ dialog: fact.dialog, heard: fact.seq });
+  timer.change(heardOf(fact));
   // A change of mode is the same Reconnecting (GU-5).
   if (fact.event === 'mode-changed') return;
   timer.change({ session: fact.state });
@@ -498,6 +515,7 @@ function hearSession(timer: Timer, fact: StateChanged | ModeChanged | SessionSta
   if (fact.state === 'Reconnecting' && ofAnotherIncident(timer.state, fact)) run(timer, 'recovered', null);
   if (fact.state === 'Reconnecting') run(timer, 'reconnecting', fact);
   else run(timer, takesPart[fact.state] ? 'recovered' : 'ended', null);
+  if (fact.state === 'Reconnecting' && hasOutlivedProcess(fact)) run(timer, 'restarted', null);
   if (!takesPart[fact.state]) timer.change(nothingOfSession);
 }
 

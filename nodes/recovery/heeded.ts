@@ -26,7 +26,12 @@ const callStates = ['None', 'Establishing', 'Established', 'Terminating', 'Termi
 const session: { readonly [event: string]: CommandRule } = {
   'state-changed': { ...outage, state: required([...conferenceStates, ...mcuStates]), mode: optional(modes) },
   'mode-changed': { ...outage, mode: required(modes) },
-  'session-status': { ...outage, state: required(conferenceStates), mode: optional(modes) },
+  'session-status': {
+    ...outage,
+    state: required(conferenceStates),
+    mode: optional(modes),
+    restored: optional('boolean'),
+  },
 };
 
 const signal: CommandRule = {

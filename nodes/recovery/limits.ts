@@ -12,6 +12,8 @@ export const limits = {
   closedIncidents: 10,
   /** Participants of one roster. */
   participants: 20_000,
+  /** What a node puts off while it is deployed anew, or its state is loaded: messages, and news of the conferencing system. */
+  putOff: 100_000,
   /** Members of one batch. */
   batch: 10_000,
 } as const;

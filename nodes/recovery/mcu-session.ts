@@ -565,9 +565,10 @@ function isNewVerdict({ state }: Draft, verdict: FailoverDetected): boolean {
   return true;
 }
 
-/** `seq` of the conference session's signal; 0 for a verdict that rests on none. */
+/** `seq` of the conference session's signal; 0 for a verdict that rests on none, or on something that nobody has told. */
 function latestEvidence({ evidence }: FailoverDetected): number {
-  return evidence.at(-1)?.seq ?? 0;
+  const seq = Number(evidence.at(-1)?.seq);
+  return Number.isSafeInteger(seq) && seq > 0 ? seq : 0;
 }
 
 function loseCall(draft: Draft): void {

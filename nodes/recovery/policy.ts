@@ -28,15 +28,26 @@ import {
 export interface PolicyState extends MachineState {
   /** State of the session as last heard; null as long as nothing was heard (a fresh record in the middle of a session). */
   session: ConferenceState | null;
-  /** `seq` of the latest fact that the session told of its state. */
+  /** `seq` of the latest fact that the session told of its state, and when it was told (ms since 1970). */
   heard: number;
+  heardAt: number;
   /** What is due when (ms since 1970), by name. A deadline that fires and is not in here is stale. */
   deadlines: { readonly [deadline: string]: number };
 }
 
 /** The part of a fresh record that all policy machines share. */
 export function blank(conference: string): PolicyState {
-  return { version: 1, conference, seq: 0, dialog: 0, incident: null, session: null, heard: 0, deadlines: {} };
+  return {
+    version: 1,
+    conference,
+    seq: 0,
+    dialog: 0,
+    incident: null,
+    session: null,
+    heard: 0,
+    heardAt: 0,
+    deadlines: {},
+  };
 }
 
 /** The states in which a session takes part in its conference, so that there is something to recover (FE-27). */
@@ -64,7 +75,7 @@ export function ofAnotherIncident(state: MachineState, { incident }: FactEnvelop
 }
 
 /** Is the message a fact of the conference session about itself? The MCU sessions' `state-changed` is not. */
-export function isFromSession(message: Message): message is StateChanged | ModeChanged | SessionStatus {
+export function isFromSession(message: Message): message is SessionFact {
   return (
     'event' in message &&
     (message.event === 'state-changed' || message.event === 'mode-changed' || message.event === 'session-status') &&
@@ -72,15 +83,27 @@ export function isFromSession(message: Message): message is StateChanged | ModeC
   );
 }
 
+/** A fact of the conference session about itself. */
+export type SessionFact = StateChanged | ModeChanged | SessionStatus;
+
 /**
  * Is the fact older than what was heard of the session already? Over a wire that does not keep order it would bring the past
- * back. A session whose node was deployed anew may number its facts anew; then its first is its status.
+ * back. A session whose node was deployed anew may number its facts anew; then its first is its status. So may one that has
+ * outlived its process with a state that was saved before it said what we have heard; then it speaks later, all the same.
  */
-export function isOutdated(
-  { heard }: PolicyState,
-  { event, seq }: StateChanged | ModeChanged | SessionStatus,
-): boolean {
-  return seq <= heard && !(event === 'session-status' && seq === 1);
+export function isOutdated({ heard, heardAt }: PolicyState, fact: SessionFact): boolean {
+  if (fact.seq > heard) return false;
+  return !(fact.event === 'session-status' && (fact.seq === 1 || (fact.restored && Date.parse(fact.at) > heardAt)));
+}
+
+/** What a machine remembers of the latest fact of the session. */
+export function heardOf({ seq, at, dialog }: SessionFact): Pick<PolicyState, 'heard' | 'heardAt' | 'dialog'> {
+  return { heard: seq, heardAt: Date.parse(at) || 0, dialog };
+}
+
+/** Does the session outlive its process? Then answers that were under way are lost, and so may be what we told each other. */
+export function hasOutlivedProcess(fact: SessionFact): boolean {
+  return fact.event === 'session-status' && fact.restored;
 }
 
 /** `to`, if the machine may go there from `from`; every writer of a phase asks here. Throws for a mistake of ours. */

@@ -4,6 +4,7 @@
  */
 import { limits } from './limits';
 import type { Endpoint, Media, Participant } from './messages';
+import { ownOf, put } from './own-properties';
 import type { ConferenceDocument, DocumentUser } from './signaling';
 
 /** Participants by entity. */
@@ -104,16 +105,6 @@ function another(user: DocumentUser): DocumentUser {
     each.state === 'full' ? { ...each, state: 'partial' as const } : each,
   );
   return { ...user, state: 'partial', endpoints };
-}
-
-/** Servers may send any entity, also the one name that an object takes for something else (ECMA-262, B.2.2.1). */
-function put(participants: { [entity: string]: Participant }, entity: string, value: Participant): void {
-  if (entity !== '__proto__') participants[entity] = value;
-  else Object.defineProperty(participants, entity, { value, configurable: true, enumerable: true, writable: true });
-}
-
-function ownOf(participants: Participants, entity: string): Participant | undefined {
-  return Object.hasOwn(participants, entity) ? participants[entity] : undefined;
 }
 
 /** Field by field, as what takes "the rest" of an object takes three times as long, and rosters have thousands. */

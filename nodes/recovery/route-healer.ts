@@ -10,22 +10,23 @@ import type {
   HealAttempted,
   HealingAbandoned,
   HealingMethod,
-  ModeChanged,
   Request,
   RouteSetRecoveryMode,
   SessionStatus,
   Signal,
-  StateChanged,
 } from './messages';
 import {
   blank,
   concerns,
   Draft,
+  hasOutlivedProcess,
+  heardOf,
   isFromSession,
   isOutdated,
   legalTransition,
   ofAnotherIncident,
   type PolicyState,
+  type SessionFact,
   takesPart,
 } from './policy';
 import { instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
@@ -80,6 +81,8 @@ export interface RouteHealerState extends PolicyState {
   hurriedAt: number;
   /** When the latest two silent repairs succeeded (ms since 1970). */
   silentRepairs: readonly number[];
+  /** Why no more attempts are made in this outage; null while they are. */
+  abandonedFor: HealingAbandoned['reason'] | null;
   /** The outage that was last heard to be over; what still speaks of it changes nothing (MSG-8). */
   closedIncident: string | null;
 }
@@ -93,6 +96,7 @@ export const routeHealer: PolicyMachine<RouteHealerState, RouteHealerSettings> =
     notBefore: 0,
     hurriedAt: 0,
     silentRepairs: [],
+    abandonedFor: null,
     closedIncident: null,
   }),
   step(state, input, moment, settings) {
@@ -181,6 +185,8 @@ interface Events {
   stop: null;
   /** After a start, the session says that it is recovering. */
   'still-recovering': SessionStatus;
+  /** The process was restarted: what it had asked is not answered any more, and what it had said may not have been heard. */
+  restarted: null;
   /** There is no outage of this route any more, by no doing of ours. */
   over: null;
 }
@@ -221,6 +227,7 @@ const table: Table = {
     'heal-now': refuseHealNow,
     stop: refuseStop,
     'still-recovering': resume,
+    restarted: ignore,
     over: ignore,
   },
   repairing: {
@@ -235,6 +242,7 @@ const table: Table = {
     'heal-now': ignore,
     stop: abandonAsTold,
     'still-recovering': ignore,
+    restarted: attemptAgain,
     over: forget,
   },
   waiting: {
@@ -249,6 +257,7 @@ const table: Table = {
     'heal-now': hurry,
     stop: abandonAsTold,
     'still-recovering': ignore,
+    restarted: ignore,
     over: forget,
   },
   attempting: {
@@ -263,6 +272,7 @@ const table: Table = {
     'heal-now': ignore,
     stop: abandonAsTold,
     'still-recovering': ignore,
+    restarted: attemptAgain,
     over: forget,
   },
   abandoned: {
@@ -277,6 +287,7 @@ const table: Table = {
     'heal-now': refuseHealNow,
     stop: refuseStop,
     'still-recovering': ignore,
+    restarted: tellAbandoned,
     over: forget,
   },
 };
@@ -334,6 +345,11 @@ function resume(healing: Healing, status: SessionStatus): void {
 function attempt(healing: Healing): void {
   enter(healing, 'attempting');
   sendHeal(healing);
+}
+
+/** The same attempt again, not the next one: what became of it, nobody will tell. */
+function attemptAgain(healing: Healing): void {
+  requestHeal(healing, healing.state.attempt);
 }
 
 function recoverAfter(healing: Healing, failure: Failure): void {
@@ -424,6 +440,7 @@ function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | S
     incident: incident === null ? mintIncident(state, 'hop', now) : { id: incident, startedAt: now },
     attempt: 0,
     notBefore: 0,
+    abandonedFor: null,
   });
 }
 
@@ -446,12 +463,17 @@ function rememberSilentRepair(healing: Healing): void {
 }
 
 function sendHeal(healing: Healing): void {
-  const { dialog, incident, attempt: previous } = healing.state;
-  const { method, attemptTimeoutMs } = healing.settings;
-  healing.change({ attempt: previous + 1 });
+  const attempt = healing.state.attempt + 1;
+  healing.change({ attempt });
   healing.cancel('attempt');
+  requestHeal(healing, attempt);
+}
+
+function requestHeal(healing: Healing, attempt: number): void {
+  const { dialog, incident } = healing.state;
+  const { method, attemptTimeoutMs } = healing.settings;
   healing.schedule('answer', healing.now + attemptTimeoutMs);
-  healing.ask({ command: 'heal', dialog, attempt: previous + 1, method, incident: incident?.id ?? null });
+  healing.ask({ command: 'heal', dialog, attempt, method, incident: incident?.id ?? null });
 }
 
 /** The instant within a wait from now that chance chooses (ms since 1970). */
@@ -478,14 +500,20 @@ function heal(healing: Healing, outcome: 'healed' | 'healed-by-peer', status: nu
 function abandon(healing: Healing, reason: HealingAbandoned['reason']): void {
   healing.cancelAll();
   enter(healing, 'abandoned');
-  const severity = reason === 'horizon' ? 'critical' : 'warning';
-  healing.tell(severity, { event: 'healing-abandoned', reason, attempts: healing.state.attempt });
+  healing.change({ abandonedFor: reason });
+  tellAbandoned(healing);
+}
+
+function tellAbandoned(healing: Healing): void {
+  const { abandonedFor, attempt: attempts } = healing.state;
+  const reason = abandonedFor as HealingAbandoned['reason'];
+  healing.tell(reason === 'horizon' ? 'critical' : 'warning', { event: 'healing-abandoned', reason, attempts });
 }
 
 function close(healing: Healing): void {
   healing.cancelAll();
   enter(healing, 'idle');
-  healing.change({ incident: null, attempt: 0, notBefore: 0 });
+  healing.change({ incident: null, attempt: 0, notBefore: 0, abandonedFor: null });
 }
 
 function tellRecovering(healing: Healing): void {
@@ -590,22 +618,25 @@ function hearOutcome(healing: Healing, signal: Signal): void {
   else run(healing, 'failed', { outcome: 'refused', status, retryAfterMs });
 }
 
-function hearSession(healing: Healing, fact: StateChanged | ModeChanged | SessionStatus): void {
+function hearSession(healing: Healing, fact: SessionFact): void {
   if (isOutdated(healing.state, fact)) return;
   const isOver = endsHealing(healing.state, fact);
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
-  healing.change({ session, heard: fact.seq, dialog: fact.dialog });
+  healing.change({ session, ...heardOf(fact) });
   if (isOver) run(healing, 'over', null);
+  if (hasOutlivedProcess(fact)) run(healing, 'restarted', null);
   if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
 }
 
 /** Does the session's fact end the outage that is being healed, or make a question of the Focus of it? */
-function endsHealing(state: RouteHealerState, fact: StateChanged | ModeChanged | SessionStatus): boolean {
+function endsHealing(state: RouteHealerState, fact: SessionFact): boolean {
   if (fact.mode === 'rejoining' || fact.dialog !== state.dialog) return true;
   if (fact.event === 'mode-changed') return false;
   if (!takesPart[fact.state]) return true;
+  // It has not heard of our outage, or has seen its end: what shows that the route is broken will show it again.
+  if (hasOutlivedProcess(fact)) return fact.state !== 'Reconnecting' && state.phase !== 'repairing';
   return fact.event === 'state-changed' && fact.previous === 'Reconnecting' && !ofAnotherIncident(state, fact);
 }
 

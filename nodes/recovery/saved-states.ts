@@ -12,6 +12,7 @@ import {
   json,
   list,
   Misfit,
+  number,
   object,
   optional,
   orNull,
@@ -34,7 +35,8 @@ const machine = {
   incident: orNull(incident),
 };
 
-const participant = object<Participant>({
+/** A participant, as rosters have them. */
+export const participant = object<Participant>({
   entity: text,
   displayName: optional(text) as Shape<string>,
   roles: list(text),
@@ -111,7 +113,7 @@ const conferenceSession = object<ConferenceSessionState>({
   ),
   operations: table(operation, limits.operations),
   pending: count,
-  roster: object<ConferenceSessionState['roster']>({ version: orNull(count), participants, total: count }),
+  roster: object<ConferenceSessionState['roster']>({ version: orNull(number), participants, total: count }),
   resyncing: flag,
   resyncs: count,
   behind: flag,

@@ -22,10 +22,16 @@ export const text: Shape<string> = (value, path) => {
   return value;
 };
 
+/** Any finite number. */
+export const number: Shape<number> = (value, path) => {
+  if (!Number.isFinite(value)) throw misfit(path, 'a number');
+  return value as number;
+};
+
 /** Zero or more; also used for instants in ms since 1970, which may have fractions. */
 export const amount: Shape<number> = (value, path) => {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw misfit(path, 'a number, zero or more');
-  return value;
+  if (!Number.isFinite(value) || (value as number) < 0) throw misfit(path, 'a number, zero or more');
+  return value as number;
 };
 
 export const count: Shape<number> = (value, path) => {

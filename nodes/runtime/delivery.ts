@@ -24,18 +24,29 @@ function copyOf(value: unknown): unknown {
   }
 }
 
+/** The node that a message came in at, or the one that has taken its place since. */
+export interface Host {
+  /** Who has taken its place. */
+  readonly heir: Host | null;
+  /** Sends through the node's own outputs. */
+  send(outputs: (NodeMessage | null)[]): void;
+  /** Tells Node-RED that a message has been dealt with. */
+  complete(message: NodeMessage, error?: Error): void;
+  /** Tells Catch nodes of a failed member of a batch, whose `done` can be called but once. */
+  report(error: Error, message: NodeMessage): void;
+}
+
 /** A message and what of it is still under way. */
 export class Delivery {
   private open = 1;
-  private failure: Error | null = null;
+  private failure: Error | undefined = undefined;
 
-  /** `report` tells Node-RED of a failed member of a batch, whose `done` can be called but once. */
   constructor(
     readonly message: NodeMessage,
     readonly batch: boolean,
-    readonly send: Send,
+    private readonly origin: Host,
+    private readonly sendFromOrigin: Send,
     private readonly done: Done,
-    private readonly report: (error: Error, message: NodeMessage) => void,
   ) {}
 
   /** The message's own properties, for an answer. A batch has several answers, which must not share what one could change. */
@@ -55,13 +66,28 @@ export class Delivery {
   release(): void {
     this.open -= 1;
     if (this.open > 0) return;
-    if (this.failure) this.done(this.failure);
+    const { host, failure, message } = this;
+    if (host !== this.origin) host.complete(message, failure);
+    else if (failure) this.done(failure);
     else this.done();
   }
 
   /** A part failed, and Catch nodes are to hear of it. */
   fail(error: RecoveryError): void {
-    if (this.batch) this.report(catchable(error), this.message);
+    if (this.batch) this.host.report(catchable(error), this.message);
     else this.failure = catchable(error);
+  }
+
+  /** Sends through the outputs of the node. What Node-RED has handed over with the message serves that very node only. */
+  send(outputs: (NodeMessage | null)[]): void {
+    const { host } = this;
+    if (host === this.origin) this.sendFromOrigin(outputs);
+    else host.send(outputs);
+  }
+
+  private get host(): Host {
+    let host = this.origin;
+    while (host.heir) host = host.heir;
+    return host;
   }
 }

@@ -16,7 +16,9 @@ import {
   type Step,
 } from '../recovery/step';
 import { type Deadline, deadlines } from './deadlines';
-import { catchable, Delivery, type Done, type Send } from './delivery';
+import { catchable, Delivery, type Done, type Host, type Send } from './delivery';
+import { ownRecord, type SavedRecord } from './keeping/keeper';
+import { LastingNode, type Surroundings } from './lasting-node';
 import { inOrder } from './order';
 import { type Member, membersOf } from './payload';
 import { levelOf, topicPath } from './topics';
@@ -66,25 +68,30 @@ export function present(): Moment {
 }
 
 /** Base of all nodes that keep a record per conference. */
-export abstract class KeyedNode<State extends MachineState, Effect extends { effect: string }> {
-  protected readonly records = new Map<string, ConferenceRecord<State>>();
-  private readonly pending = new Map<string, Delivery>();
+export abstract class KeyedNode<State extends MachineState, Effect extends { effect: string }>
+  extends LastingNode
+  implements Host
+{
+  protected records = new Map<string, ConferenceRecord<State>>();
+  private pending = new Map<string, Delivery>();
   /** Highest `seq` without a record: of a forgotten one, or of a refusal before there was any. Numbers never go back. */
   private seqFloor = 0;
+  /** Records of the store that have not gone on yet. */
+  private restored: ConferenceRecord<State>[] = [];
   private current: Delivery | null = null;
   private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
   private shownStatus = '';
   private lastingTrouble: string | null = null;
+  /** What is wrong with the store; null when nothing is. */
+  private notKept: string | null = null;
 
   constructor(
-    protected readonly node: Node,
+    node: Node,
+    surroundings: Surroundings,
     protected readonly options: KeyedNodeOptions,
   ) {
+    super(node, surroundings);
     node.on('input', (message, send, done) => this.receive(message, send as Send, done));
-    node.on('close', (removed: boolean, done: () => void) => {
-      this.close(removed);
-      done();
-    });
   }
 
   // ------------------------------------------------------------------------------------------- what a kind of node defines
@@ -101,13 +108,23 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** The output for a message; null keeps it in. */
   protected abstract outputOf(message: Message): number | null;
   protected abstract status(): Status | null;
+  /** A record has come from another node, or from the store: whoever counts them counts it. */
+  protected adopt(_record: ConferenceRecord<State>): void {}
+  /** A record of the store goes on: tells the machine. */
+  protected restart(_record: ConferenceRecord<State>): void {}
+  /** What the signaling port knows of a conference, to be kept with its record. */
+  protected signalingOf(_conference: string): JsonObject | null | undefined {
+    return undefined;
+  }
 
   // ------------------------------------------------------------------------------------------------------------------ input
 
-  private receive(message: NodeMessage, send: Send, done: Done): void {
+  /** `origin` is the node that Node-RED has handed the message to. */
+  private receive(message: NodeMessage, send: Send, done: Done, origin: Host = this): void {
+    if (this.away) return this.later((node) => node.receive(message, send, done, this));
     const { source, conference } = this.options;
     const { members, batch } = membersOf(source, message.payload, conference);
-    const delivery = new Delivery(message, batch, send, done, (error, failed) => this.node.error(error, failed));
+    const delivery = new Delivery(message, batch, origin, send, done);
     this.current = delivery;
     if (batch) this.collected = [];
     for (const member of members) {
@@ -120,7 +137,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     }
     this.current = null;
     this.flush(delivery);
-    delivery.release();
+    this.whenSaved(() => delivery.release());
     this.showStatus();
   }
 
@@ -169,6 +186,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       if (!this.isIdle(state)) continue;
       this.seqFloor = Math.max(this.seqFloor, state.seq);
       this.records.delete(conference);
+      this.keeper?.save(conference, null);
+      this.saveOwn();
       return true;
     }
     return false;
@@ -210,8 +229,11 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       operationId: null,
       error,
     }) as OperationFailed;
-    if (!record) this.seqFloor = nobody.seq;
-    this.fail(failure, record?.name ?? conferenceName(conference ?? ''), delivery);
+    if (record) this.save(record);
+    else this.seqFloor = nobody.seq;
+    if (!record) this.saveOwn();
+    const name = record?.name ?? conferenceName(conference ?? '');
+    this.whenSaved((node) => node.fail(failure, name, delivery));
   }
 
   // ----------------------------------------------------------------------------------------------------------------- output
@@ -223,22 +245,21 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   protected take(
     record: ConferenceRecord<State>,
     step: Step<State, Effect>,
-    first: string | null = null,
+    first: readonly string[] = [],
     asking: string | null = null,
   ): void {
     record.state = step.state;
+    for (const effect of step.effects) if (isDeadline(effect)) this.keepDeadline(record, effect);
+    this.save(record);
     for (const item of inOrder(step, first)) {
-      if ('effect' in item) this.carryOut(record, item);
-      else this.emit(record, item, asking);
+      if (!('effect' in item)) this.emit(record, item, asking);
+      else if (!isDeadline(item)) this.carryOut(record, item as Exclude<Effect, DeadlineEffect>);
     }
   }
 
-  private carryOut(record: ConferenceRecord<State>, effect: Effect): void {
-    if (effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline') {
-      this.keepDeadline(record, effect as unknown as DeadlineEffect);
-    } else {
-      this.perform(record, effect as Exclude<Effect, DeadlineEffect>);
-    }
+  private carryOut(record: ConferenceRecord<State>, effect: Exclude<Effect, DeadlineEffect>): void {
+    if (this.keeper) this.whenSaved((node) => node.perform(record, effect));
+    else this.perform(record, effect);
   }
 
   private keepDeadline(record: ConferenceRecord<State>, effect: DeadlineEffect): void {
@@ -246,12 +267,19 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const known = record.deadlines.get(deadline);
     if (known) deadlines.cancel(known);
     record.deadlines.delete(deadline);
-    if (effect.effect === 'cancel-deadline') return;
-    const set = deadlines.set(effect.at, () => {
-      record.deadlines.delete(deadline);
-      this.run(() => this.onDeadline(record, deadline));
-    });
+    if (effect.effect === 'set-deadline') this.setDeadline(record, deadline, effect.at);
+  }
+
+  private setDeadline(record: ConferenceRecord<State>, deadline: string, at: number): void {
+    const set = deadlines.set(at, () => this.later((node) => node.due(record, deadline, set)));
     record.deadlines.set(deadline, set);
+  }
+
+  private due(record: ConferenceRecord<State>, deadline: string, set: Deadline): void {
+    // One that was put off may have been called off since, or set anew.
+    if (record.deadlines.get(deadline) !== set) return;
+    record.deadlines.delete(deadline);
+    this.onDeadline(record, deadline);
   }
 
   /** Sends one message to its output, as the answer to whoever asked for it. `asking` is the request of this very step. */
@@ -266,31 +294,50 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const delivery = operationId === null ? null : (this.pending.get(operationId) ?? null);
     if (operationId !== null) this.pending.delete(operationId);
     if (isFact && message.event === 'operation-failed') {
-      this.fail(message, record.name, delivery);
+      this.whenSaved((node) => node.fail(message, record.name, delivery));
     } else {
       const output = this.outputOf(message);
-      if (output !== null) this.send(message, output, record.name, delivery);
+      if (output !== null) this.post(message, output, record.name, delivery);
     }
-    delivery?.release();
+    if (delivery) this.whenSaved(() => delivery.release());
   }
 
   private fail(failure: OperationFailed, name: string, delivery: Delivery | null): void {
     const { errorOutput } = this.options;
-    if (errorOutput !== null && this.isWired(errorOutput)) return this.send(failure, errorOutput, name, delivery);
+    if (errorOutput !== null && this.isWired(errorOutput)) return this.post(failure, errorOutput, name, delivery);
     if (delivery) return delivery.fail(failure.error);
     this.node.error(catchable(failure.error), { payload: failure, topic: topicOf(failure, name) } as NodeMessage);
   }
 
-  private send(message: Message, output: number, name: string, delivery: Delivery | null): void {
+  private post(message: Message, output: number, name: string, delivery: Delivery | null): void {
     // Within a batch, everything but the answers of earlier messages leaves together.
     if (this.collected && (delivery === null || delivery === this.current)) {
       this.collected.push({ message, output, delivery });
       return;
     }
     const sent = { ...delivery?.properties(), topic: topicOf(message, name), payload: message } as NodeMessage;
-    const outputs = place(sent, output);
-    if (delivery) delivery.send(outputs);
-    else this.node.send(outputs);
+    this.dispatch(place(sent, output), delivery);
+  }
+
+  private dispatch(outputs: (NodeMessage | null)[], delivery: Delivery | null): void {
+    if (this.keeper) this.whenSaved((node) => (delivery ?? node).send(outputs));
+    else (delivery ?? this).send(outputs);
+  }
+
+  /** Sends through the node's own outputs. */
+  send(outputs: (NodeMessage | null)[]): void {
+    this.node.send(outputs);
+  }
+
+  complete(message: NodeMessage, error?: Error): void {
+    // What `done` of an input handler does. Node-RED offers it to nobody else.
+    const { _complete } = this.node as Node & { _complete?: (message: NodeMessage, error?: Error) => void };
+    if (_complete) _complete.call(this.node, message, error);
+    else if (error) this.node.error(error, message);
+  }
+
+  report(error: Error, message: NodeMessage): void {
+    this.node.error(error, message);
   }
 
   private flush(delivery: Delivery): void {
@@ -299,7 +346,9 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     if (!collected) return;
     for (let output = 0; output < this.options.outputs; output += 1) {
       const payload = collected.filter((item) => item.output === output).map(({ message }) => message);
-      if (payload.length > 0) delivery.send(place({ ...delivery.properties(), payload } as NodeMessage, output));
+      if (payload.length > 0) {
+        this.dispatch(place({ ...delivery.properties(), payload } as NodeMessage, output), delivery);
+      }
     }
   }
 
@@ -335,8 +384,9 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
 
   /** Shows the status when it has changed. */
   protected showStatus(): void {
-    const status: Status | null = this.lastingTrouble
-      ? { fill: 'red', shape: 'ring', text: this.lastingTrouble.replace(/: .*/, '') }
+    const trouble = this.lastingTrouble ?? this.notKept;
+    const status: Status | null = trouble
+      ? { fill: 'red', shape: 'ring', text: trouble.replace(/: .*/, '') }
       : this.status();
     if (status && status.text.length > longestStatus) status.text = `${status.text.slice(0, longestStatus - 1)}…`;
     const key = status ? `${status.fill} ${status.shape} ${status.text}` : '';
@@ -345,12 +395,31 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     this.node.status(status ?? {});
   }
 
-  // ------------------------------------------------------------------------------------------------------------------ close
+  // ------------------------------------------------------------------------------------------------- over deployments
 
-  /** Clears everything that the node holds. */
-  protected close(_removed: boolean): void {
-    for (const { deadlines: own } of this.records.values())
-      for (const deadline of own.values()) deadlines.cancel(deadline);
+  protected inherit(previous: this): void {
+    const { records, pending, seqFloor } = previous;
+    this.seqFloor = seqFloor;
+    this.records = records;
+    this.pending = pending;
+    for (const record of records.values()) this.adopt(record);
+  }
+
+  protected goOn(): void {
+    const { restored } = this;
+    this.restored = [];
+    for (const record of restored) {
+      for (const [name, { at }] of record.deadlines) this.setDeadline(record, name, at);
+      this.run(() => this.restart(record));
+    }
+  }
+
+  protected announce(): void {
+    this.showStatus();
+  }
+
+  protected finish(): void {
+    this.stopTime();
     this.records.clear();
     for (const delivery of this.pending.values()) {
       const message = 'The node was closed before the operation had completed.';
@@ -359,6 +428,75 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     }
     this.pending.clear();
   }
+
+  /** Whoever waits for an answer hears of the operation after the restart. */
+  protected rest(): void {
+    this.stopTime();
+  }
+
+  private stopTime(): void {
+    for (const { deadlines: own } of this.records.values())
+      for (const deadline of own.values()) deadlines.cancel(deadline);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- over restarts
+
+  protected restore(conference: string, { state, name, deadlines: saved }: SavedRecord): void {
+    if (conference === ownRecord) {
+      this.seqFloor = state.seq;
+      return;
+    }
+    const own = Object.entries(saved).map(([deadline, at]): [string, Deadline] => [deadline, standing(at)]);
+    const record: ConferenceRecord<State> = { state: state as State, name, deadlines: new Map(own) };
+    this.records.set(conference, record);
+    this.restored.push(record);
+    this.adopt(record);
+  }
+
+  protected saveAll(): void {
+    this.saveOwn();
+    for (const record of this.records.values()) this.save(record);
+  }
+
+  /** Puts a record into the keeper's next commit. */
+  protected save(record: ConferenceRecord<State>): void {
+    if (!this.keeper) return;
+    const { state, name } = record;
+    const signaling = this.signalingOf(state.conference);
+    const extra = signaling === undefined ? {} : { signaling };
+    this.keeper.save(state.conference, { state, name, deadlines: instantsOf(record), ...extra });
+  }
+
+  /** The same for what concerns no conference in particular. */
+  protected saveOwn(): void {
+    if (!this.keeper) return;
+    const state: MachineState = { version: 1, conference: ownRecord, seq: this.seqFloor, dialog: 0, incident: null };
+    const signaling = this.signalingOf(ownRecord);
+    this.keeper.save(ownRecord, { state, name: '', deadlines: {}, ...(signaling === undefined ? {} : { signaling }) });
+  }
+
+  protected storeTrouble(trouble: string | null): void {
+    this.notKept = trouble;
+    if (trouble === null) return;
+    const error = invalidOperation(`${trouble}.`, 'StateNotKept');
+    this.refuse(this.options.conference || null, 'keep-state', error, null);
+  }
+}
+
+/** The deadlines of a conference: ms since 1970, by name. */
+export function instantsOf({ deadlines: own }: ConferenceRecord<MachineState>): { [deadline: string]: number } {
+  const instants: { [deadline: string]: number } = {};
+  for (const [deadline, { at }] of own) instants[deadline] = at;
+  return instants;
+}
+
+/** A deadline that is known, and for which nothing waits yet. */
+function standing(at: number): Deadline {
+  return { at, run: () => {}, place: -2 };
+}
+
+function isDeadline(effect: { effect: string }): effect is DeadlineEffect {
+  return effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline';
 }
 
 const answers: ReadonlySet<Fact['event']> = new Set([

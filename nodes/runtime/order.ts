@@ -2,15 +2,21 @@
 import type { Message, Step } from '../recovery/step';
 
 /**
+ * Effects of a conference session that come before its messages: MCU sessions say what they have to say first. They may use
+ * the signaling port for it, which before that takes up what it is given.
+ */
+export const sessionEffectsFirst: readonly string[] = ['adopt', 'mcu'];
+
+/**
  * What a step causes, in order: effects named `first`, so that what they cause at other nodes leaves before; then the
  * messages; then all other effects.
  */
 export function inOrder<Effect extends { effect: string }>(
   { messages, effects }: Step<unknown, Effect>,
-  first: string | null,
+  first: readonly string[],
 ): (Message | Effect)[] {
-  if (first === null) return [...messages, ...effects];
-  const before = effects.filter(({ effect }) => effect === first);
-  const after = effects.filter(({ effect }) => effect !== first);
+  if (first.length === 0) return [...messages, ...effects];
+  const before = effects.filter(({ effect }) => first.includes(effect));
+  const after = effects.filter(({ effect }) => !first.includes(effect));
   return [...before, ...messages, ...after];
 }

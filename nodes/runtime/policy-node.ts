@@ -4,7 +4,9 @@ import type { Fact, JsonObject, Request, Source } from '../recovery/messages';
 import type { DeadlineEffect, MachineState, Message, PolicyInput, PolicyMachine } from '../recovery/step';
 import type { Delivery } from './delivery';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './keyed-node';
+import type { Surroundings } from './lasting-node';
 import { type NodeConfig, textOf } from './settings';
+import { surroundingsOf } from './surroundings';
 
 /** What makes one policy node out of a machine. */
 export interface PolicyNodeDefinition<State extends MachineState, Settings> {
@@ -32,15 +34,33 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
 
   constructor(
     node: Node,
+    surroundings: Surroundings,
     config: NodeConfig,
     private readonly definition: PolicyNodeDefinition<State, Settings>,
   ) {
     const { type, outputs } = definition;
-    super(node, { source: type, conference: textOf(config, 'conference'), alias: '', outputs, errorOutput: null });
+    super(node, surroundings, {
+      source: type,
+      conference: textOf(config, 'conference'),
+      alias: '',
+      outputs,
+      errorOutput: null,
+    });
     this.settings = definition.settingsOf(config);
     const complaint = definition.complaintAbout?.(config) ?? null;
     if (complaint !== null) this.trouble(complaint);
+    this.settle();
     this.showStatus();
+  }
+
+  protected succeeds(): boolean {
+    return true;
+  }
+
+  protected arrive(): void {}
+
+  protected override adopt({ state }: ConferenceRecord<State>): void {
+    this.busy += Number(this.definition.isBusy(state));
   }
 
   protected start(conference: string): State {
@@ -74,7 +94,7 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
     const before = record.state;
     const step = machine.step(before, input, present(), this.settings);
     this.busy += Number(isBusy(step.state)) - Number(isBusy(before));
-    this.take(record, step, null, asking);
+    this.take(record, step, [], asking);
   }
 
   protected perform(): void {
@@ -104,7 +124,8 @@ export function policyNode<State extends MachineState, Settings>(definition: Pol
       type,
       function (this: Node, config: NodeDef) {
         RED.nodes.createNode(this, config);
-        new PolicyNode(this, config as unknown as NodeConfig, definition);
+        const configuration = config as unknown as NodeConfig;
+        new PolicyNode(this, surroundingsOf(RED, this, configuration, type), configuration, definition);
       },
       { settings },
     );

@@ -2,7 +2,8 @@
  * What stands behind a conference-endpoint: the signaling port, and who serves which conference. Conference session and
  * MCU sessions of one conference meet here; nobody else knows both.
  */
-import type { McuSessionInput } from '../recovery/mcu-session';
+import type { McuSessionInput, McuSessionState } from '../recovery/mcu-session';
+import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
 import type { Pool } from './pool/pool';
 import type { SignalingPort } from './port';
@@ -28,6 +29,10 @@ export interface SessionHolder {
   endpointFailed(): void;
   /** An MCU session has come late and wants to know how things are. */
   introduce(mcu: McuHolder): void;
+  /** What the port knows of a conference (null: of all of them) is not what it was. */
+  signalingChanged(conference: string | null): void;
+  /** Another port has taken up all conferences: dialogs and calls are to be resumed. */
+  portRenewed(): void;
   /** An MCU session's operation, to be sent through the Focus. */
   proxy(
     conference: string,
@@ -46,6 +51,8 @@ export interface McuHolder {
   /** The endpoint does not work, and has said why in the log. */
   endpointFailed(): void;
   tell(conference: string, input: McuSessionInput): void;
+  /** Its state in a conference, for a snapshot. */
+  stateOf(conference: string): McuSessionState | undefined;
 }
 
 /** One endpoint: who we are on one conferencing system. */
@@ -57,12 +64,51 @@ export class Endpoint {
   private readonly texts = new Map<string, { sender: McuHolder; conference: string }>();
 
   private failed = false;
+  /** What all conferences share has been restored. */
+  private systemRestored = false;
 
   /** `pool` is set where the port is that of an embedded pool. */
   constructor(
-    readonly port: SignalingPort,
-    readonly pool: Pool | null,
-  ) {}
+    /** Another one after `renew`. */
+    public port: SignalingPort,
+    public pool: Pool | null,
+  ) {
+    this.watch();
+  }
+
+  /** Says goodbye everywhere, and closes the port. */
+  close(): Promise<void> {
+    return this.port.close();
+  }
+
+  /**
+   * Uses another port from now on, that of an endpoint with other settings: it takes up all conferences, and the nodes go on
+   * without noticing more than that their dialogs are resumed.
+   */
+  async renew(port: SignalingPort, pool: Pool | null): Promise<void> {
+    const { port: old } = this;
+    const system = old.savedSystem();
+    const conferences = [...this.sessions.keys()].map((conference) => ({ conference, saved: old.saved(conference) }));
+    const released = old.release();
+    Object.assign(this, { port, pool, failed: false });
+    this.watch();
+    if (system) port.restoreSystem(system);
+    for (const { conference, saved } of conferences) this.attach(conference, saved);
+    for (const holder of this.holders) holder.portRenewed();
+    await released;
+  }
+
+  private watch(): void {
+    this.port.watch((conference) => {
+      if (conference !== null) this.sessions.get(conference)?.signalingChanged(conference);
+      else for (const holder of this.holders) holder.signalingChanged(null);
+    });
+  }
+
+  private attach(conference: string, saved: JsonObject | null): void {
+    this.port.attach(conference, (event) => this.route(conference, event));
+    if (saved) this.port.restore(conference, saved);
+  }
 
   /** Something that the endpoint was to do beside serving sessions cannot be: they are told, those to come as well. */
   fail(): void {
@@ -81,13 +127,65 @@ export class Endpoint {
     for (const [conference, holder] of this.sessions) if (holder === session) this.release(conference, session);
   }
 
+  /** A session node takes the place of another one: it serves what that one served. */
+  replace(session: SessionHolder, heir: SessionHolder): void {
+    this.holders.delete(session);
+    this.register(heir);
+    for (const [conference, holder] of this.sessions) if (holder === session) this.sessions.set(conference, heir);
+  }
+
+  /** A session node goes, and will be back after a restart: nothing is said to the far end. */
+  letGo(session: SessionHolder): void {
+    for (const [conference, holder] of this.sessions) if (holder === session) this.port.abandon(conference);
+    this.unregister(session);
+  }
+
   /** Makes a node the only one that serves a conference; false when another one does. */
   claim(conference: string, session: SessionHolder): boolean {
     const holder = this.sessions.get(conference);
     if (holder) return holder === session;
     this.sessions.set(conference, session);
-    this.port.attach(conference, (event) => this.route(conference, event));
+    this.attach(conference, null);
     return true;
+  }
+
+  /** Claims a conference, and goes on with what the port of another process, or of another endpoint, has saved of it. */
+  takeUp(conference: string, session: SessionHolder, saved: JsonObject | null): boolean {
+    if (!this.claim(conference, session)) return false;
+    if (saved) this.port.restore(conference, saved);
+    return true;
+  }
+
+  /** Gives a conference up without a word to the far end: somebody else has taken it over. */
+  abandon(conference: string, session: SessionHolder): void {
+    if (this.sessions.get(conference) !== session) return;
+    this.port.abandon(conference);
+    this.release(conference, session);
+  }
+
+  /** What the port knows of a conference, and of what all share (see `SignalingPort`). */
+  saved(conference: string): JsonObject | null {
+    return this.port.saved(conference);
+  }
+
+  savedSystem(): JsonObject | null {
+    return this.port.savedSystem();
+  }
+
+  /** Several session nodes may have kept it; what happened while nothing ran, happened to all alike. */
+  restoreSystem(saved: JsonObject): void {
+    if (!this.systemRestored) this.port.restoreSystem(saved);
+    this.systemRestored = true;
+  }
+
+  /** The state of each MCU session of a conference, by MCU. */
+  mcuStates(conference: string): { [mcu: string]: McuSessionState } {
+    const states: { [mcu: string]: McuSessionState } = {};
+    for (const mcu of this.mcus) {
+      const state = this.serves(mcu, conference) ? mcu.stateOf(conference) : undefined;
+      if (state) states[mcu.mcu] = state;
+    }
+    return states;
   }
 
   /** The name in topics that the session of a conference uses; undefined when nobody serves it. */
@@ -110,6 +208,16 @@ export class Endpoint {
     this.mcus.add(mcu);
     if (this.failed) mcu.endpointFailed();
     for (const holder of this.holders) holder.introduce(mcu);
+    return true;
+  }
+
+  /** An mcu-session node takes the place of another one of the same MCU; false when it must not, for its conference. */
+  replaceMcu(mcu: McuHolder, heir: McuHolder): boolean {
+    if (!this.mcus.delete(mcu)) return false;
+    for (const text of this.texts.values()) if (text.sender === mcu) text.sender = heir;
+    for (const other of this.mcus) if (other.mcu === heir.mcu && other.conference === heir.conference) return false;
+    this.mcus.add(heir);
+    if (this.failed) heir.endpointFailed();
     return true;
   }
 

@@ -23,13 +23,10 @@ export interface SignalingPort {
   detach(conference: string): void;
   /** Detaches every conference, closes connections and timers. Settles when nothing is left, within a second. */
   close(): Promise<void>;
-}
 
-/**
- * A port whose conferences outlive it: what it knows can be kept, and taken up by another port, in this process or in the
- * next one. All of it is plain, versioned JSON without secrets.
- */
-export interface ResumablePort extends SignalingPort {
+  // A conference may outlive its port: what the port knows of it can be kept, and taken up by another port, in this process
+  // or in the next one. All of it is plain, versioned JSON without secrets.
+
   /** What it takes to go on with a conference; null when nothing is open. The same reference as long as nothing changed. */
   saved(conference: string): JsonObject | null;
   /**

@@ -19,6 +19,7 @@ class DetectorNode extends EventEmitter {
   constructor(config: object) {
     super();
     register({
+      events: new EventEmitter(),
       nodes: {
         createNode: () => {},
         registerType: (_type: string, create: (config: object) => void, options: Pick<DetectorNode, 'settings'>) => {

@@ -22,6 +22,8 @@ async function quiet(): Promise<void> {
   for (let turns = 0; turns < 5; turns += 1) await turn();
 }
 
+const idOf = ({ callId }: Loose): string => callId;
+
 /** The canonical flow with one node's settings changed. */
 function changed(id: string, config: object, overrides = {}): FlowNode[] {
   return canonical(overrides).map((node) => (node.id === id ? { ...node, ...config } : node));
@@ -30,6 +32,12 @@ function changed(id: string, config: object, overrides = {}): FlowNode[] {
 describe('closing', () => {
   let flow: Flow;
   afterEach(() => flow.unload());
+
+  before(async () => {
+    // What the pack has once for the whole process is there from its first node on.
+    flow = await Flow.load(canonical());
+    await flow.unload();
+  });
 
   it('leaves no timer, no socket and no listener, and every operation gets its done (Q-9 GU-7 PER-4)', async () => {
     // Mocha's own timer for this test runs from its first turn on.
@@ -176,13 +184,161 @@ describe('redeploying', () => {
     assert.equal(await flow.askAndWait('chat', 'call'), undefined);
   });
 
-  it('an mcu-session node with a call: the call is ended, and another can be placed', async () => {
+  it('an mcu-session node with a call: the call lives on, and can be ended (PER-1)', async () => {
     flow = await Flow.load(canonical());
     await flow.join();
     await flow.call();
+    flow.mark();
     await flow.deploy(changed('audio-video', { name: 'changed' }), 'nodes');
+    assert.equal(flow.node('endpoint').endpoint.pool.status(CONFERENCE).calls.length, 1);
+    assert.deepEqual(flow.since('call-state-changed'), []);
+    assert.equal(await flow.askAndWait('audio-video', 'hang-up'), undefined);
     await flow.until(() => flow.node('endpoint').endpoint.pool.status(CONFERENCE).calls.length === 0, 'no call');
+  });
+
+  it('an mcu-session node that is for another MCU from now on: its call is ended', async () => {
+    flow = await Flow.load(canonical());
+    await flow.join();
     await flow.call();
+    await flow.deploy(changed('audio-video', { mcu: 'video' }), 'nodes');
+    await flow.until(() => flow.node('endpoint').endpoint.pool.status(CONFERENCE).calls.length === 0, 'no call');
+  });
+
+  for (const how of ['full', 'flows', 'nodes'] as const) {
+    const everyNode = canonical().map((node) => (node.type === 'tab' ? node : { ...node, name: 'changed' }));
+
+    it(`everything (${how}) while Connected: dialog, call, roster and numbers live on, pending operations are answered (PER-1 MSG-3)`, async () => {
+      flow = await Flow.load(canonical());
+      await flow.join();
+      await flow.call();
+      const pool = flow.node('endpoint').endpoint.pool;
+      const before = pool.status(CONFERENCE);
+      const roster = async (): Promise<Loose> => {
+        await flow.askAndWait('session', 'roster');
+        return flow.since('operation-completed').at(-1).result.participants;
+      };
+      const participants = await roster();
+      flow.mark();
+      const operation = flow.ask('session', { command: 'lock' }, { own: 'kept' });
+      await flow.deploy(everyNode, how);
+      assert.equal(await operation.done, undefined);
+      assert.equal(operation.dones, 1);
+      await flow.until(() => flow.sunk.some(({ message }) => message.own === 'kept'), 'the answer, at its wire');
+      assert.equal(flow.node('endpoint').endpoint.pool, pool);
+      assert.deepEqual(pool.status(CONFERENCE).calls.map(idOf), before.calls.map(idOf));
+      assert.deepEqual(flow.states(), []);
+      assert.deepEqual(flow.since('roster-changed'), []);
+      assert.deepEqual(await roster(), participants);
+    });
+  }
+
+  for (const [state, reach, goal] of [
+    [
+      'Connecting',
+      async () => void flow.ask('session', 'join'),
+      () => flow.waitFor(({ reason }) => reason === 'Joined', 'Joined'),
+    ],
+    [
+      'InLobby',
+      async () => {
+        await flow.askAndWait('injector', 'place-in-lobby');
+        flow.ask('session', 'join');
+        await flow.waitFor(({ state }) => state === 'InLobby', 'InLobby');
+      },
+      async () => {
+        flow.ask('injector', 'admit');
+        await flow.waitFor(({ reason }) => reason === 'Admitted', 'Admitted');
+      },
+    ],
+    [
+      'Reconnecting (recovering)',
+      async () => {
+        await flow.join();
+        flow.ask('injector', { command: 'break-hop', how: 'refuse' });
+        await flow.waitFor(({ event }) => event === 'give-up-armed', 'armed');
+      },
+      async () => {
+        flow.ask('injector', 'restore-hop');
+        await flow.waitFor(({ reason }) => reason === 'RouteHealed', 'RouteHealed');
+      },
+    ],
+    [
+      'Reconnecting (awaiting the failover)',
+      async () => {
+        await flow.join();
+        flow.ask('injector', 'kill-front-end');
+        flow.ask('session', { command: 'lock' });
+        await flow.waitFor(({ command }) => command === 'probe', 'probe');
+      },
+      () => flow.waitFor(({ reason }) => reason === 'Rejoined', 'Rejoined'),
+    ],
+    [
+      'Reconnecting (re-joining)',
+      async () => {
+        await flow.join();
+        flow.ask('injector', 'kill-front-end');
+        flow.ask('session', { command: 'lock' });
+        await flow.waitFor(({ phase }) => phase === 'failed-over', 'failed over');
+        await quiet();
+      },
+      () => flow.waitFor(({ reason }) => reason === 'Rejoined', 'Rejoined'),
+    ],
+    [
+      'Disconnecting',
+      async () => {
+        await flow.join();
+        await flow.askAndWait('injector', { command: 'break-hop', how: 'silent' });
+        flow.ask('session', 'terminate');
+      },
+      () => flow.waitFor(({ state, mcu }) => state === 'Disconnected' && !mcu, 'Disconnected'),
+    ],
+  ] as const) {
+    it(`everything in ${state}: it goes on, with the same outage and one re-join at most (PER-1 FE-11)`, async () => {
+      flow = await Flow.load(canonical());
+      const effects = flow.effectsOf();
+      await reach();
+      const incidents = new Set(flow.since().map(({ incident }) => incident));
+      for (let round = 0; round < 3; round += 1) await flow.deploy(canonical(), 'full');
+      await goal();
+      for (const { incident, mcu } of flow.since('state-changed')) {
+        if (incident && !mcu) assert.ok(incidents.has(incident), `another outage: ${incident}`);
+      }
+      assert.ok(effects.filter(({ effect, rejoin }) => effect === 'join' && rejoin).length <= 1);
+      flow.takeErrors();
+    });
+  }
+
+  it('the deadline of giving up stays where it was, and fires once (PER-1 GU-7)', async () => {
+    flow = await Flow.load(canonical({ 'give-up': { giveUpAfter: '400', giveUpAfterUnit: 'ms' } }));
+    await flow.join();
+    flow.ask('injector', { command: 'break-hop', how: 'refuse' });
+    const armed = await flow.waitFor(({ event }) => event === 'give-up-armed', 'armed');
+    await flow.deploy(canonical({ 'give-up': { giveUpAfter: '400', giveUpAfterUnit: 'ms', name: 'changed' } }), 'full');
+    const gone = await flow.waitFor(({ event }) => event === 'gave-up', 'gave up');
+    assert.ok(gone.at >= armed.deadlineAt, `${gone.at} is before ${armed.deadlineAt}`);
+    await flow.waitFor(({ state, mcu }) => state === 'Disconnected' && !mcu, 'Disconnected');
+    assert.equal(flow.since('gave-up').length, 1);
+    for (const { deadlineAt } of flow.since('give-up-armed')) assert.equal(deadlineAt, armed.deadlineAt);
+  });
+
+  it('other settings of the endpoint: what is held goes on there (PER-1)', async () => {
+    flow = await Flow.load(canonical());
+    await flow.join();
+    await flow.call();
+    const { pool } = flow.node('endpoint').endpoint;
+    await flow.deploy(changed('endpoint', { latency: '3' }), 'full');
+    assert.notEqual(flow.node('endpoint').endpoint.pool, pool);
+    assert.equal(await flow.askAndWait('session', { command: 'lock' }), undefined);
+    assert.equal(await flow.askAndWait('audio-video', 'hang-up'), undefined);
+    assert.deepEqual(flow.states().slice(2), []);
+  });
+
+  it('a session node that is disabled, or uses another endpoint: its conference is left (PER-4)', async () => {
+    flow = await Flow.load(canonical());
+    await flow.join();
+    const { endpoint } = flow.node('endpoint');
+    await flow.deploy(changed('session', { d: true }), 'nodes');
+    await flow.until(() => endpoint.pool.status(CONFERENCE).placement === null, 'left');
   });
 
   it('the session node alone: its conference is left, and its MCU sessions end (PER-4 MCU-11)', async () => {
@@ -284,7 +440,6 @@ describe('redeploying', () => {
       'full',
     );
     assert.notEqual(flow.status('second')?.fill, 'red');
-    flow.mark();
-    await flow.join('session', ['audio-video']);
+    await flow.waitFor(({ mcu, state }, { node }) => mcu && node === 'second' && state === 'Active', 'second Active');
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Message, ScriptedFocus } from '../signaling/sip/scripted-focus';
-import { Flow, type Loose, packNode, tab } from '../support/flow';
+import { Flow, type FlowNode, type Loose, packNode, tab } from '../support/flow';
 import { audioPortIn, RtpSender } from '../support/rtp';
 
 const bob = 'sip:bob@example.com';
@@ -45,23 +45,28 @@ describe('nodes at a SIP server', function () {
       body,
     );
 
-  const start = async (endpoint: object = {}): Promise<void> => {
+  const nodes = (endpoint: object = {}, names = ''): FlowNode[] => {
     const conference = `sip:room@127.0.0.1:${focus.port}`;
     const server = { system: 'sip', host: '127.0.0.1', port: `${focus.port}`, uri: 'sip:alice@example.com' };
-    flow = await Flow.load([
+    return [
       tab,
       packNode('conference-endpoint', 'endpoint', { ...server, ...endpoint }),
       packNode('conference-session', 'session', {
         conference,
+        name: names,
         wires: [[], [], [], ['errors'], []],
         operationTimeout: '300',
         operationTimeoutUnit: 'ms',
         repairTimeout: '100',
         repairTimeoutUnit: 'ms',
       }),
-      packNode('mcu-session', 'audio-video', { conference }),
+      packNode('mcu-session', 'audio-video', { conference, name: names }),
       { id: 'errors', type: 'sink', z: 'tab', x: 1, y: 1, wires: [] },
-    ]);
+    ];
+  };
+
+  const start = async (endpoint: object = {}): Promise<void> => {
+    flow = await Flow.load(nodes(endpoint));
     await flow.join('session', ['audio-video']);
     flow.mark();
   };
@@ -115,6 +120,43 @@ describe('nodes at a SIP server', function () {
     flow.ask('audio-video', 'hang-up');
     await flow.waitFor(({ state }) => state === 'Terminated', 'Terminated');
     assert.equal(changes().length, 3);
+  });
+
+  it('a redeploy says nothing to anybody: dialog, subscription, call and its media live on (PER-1)', async () => {
+    await start({ mediaTimeout: '200', mediaTimeoutUnit: 'ms' });
+    flow.ask('audio-video', { command: 'call', media: ['audio'] });
+    const { body } = await focus.next('INVITE', 2);
+    await flow.waitFor(({ state }) => state === 'Established', 'Established');
+    await focus.next('ACK', 2);
+    const said = focus.received.length;
+    await flow.deploy(nodes({ mediaTimeout: '200', mediaTimeoutUnit: 'ms' }, 'changed'), 'full');
+    assert.equal(await flow.askAndWait('session', 'status'), undefined);
+    assert.deepEqual(
+      focus.received.slice(said).map(({ what }) => what),
+      [],
+    );
+    sender = new RtpSender(audioPortIn(body));
+    sender.start();
+    await flow.waitFor(({ event, flowing }) => event === 'media-changed' && flowing, 'media');
+  });
+
+  it('other settings of the endpoint: dialog and call are resumed over a new connection (PER-1)', async () => {
+    await start();
+    flow.ask('audio-video', { command: 'call', media: ['audio'] });
+    await flow.waitFor(({ state }) => state === 'Established', 'Established');
+    const said = focus.received.length;
+    flow.mark();
+    await flow.deploy(nodes({ keepAlive: '20', keepAliveUnit: 's' }), 'full');
+    await flow.until(() => {
+      const since = focus.received.slice(said).map(({ what }) => what);
+      return since.includes('SUBSCRIBE') && since.filter((what) => what === 'UPDATE').length === 2;
+    }, 'resumed');
+    assert.equal(await flow.askAndWait('session', { command: 'eject', participant: bob }), undefined);
+    assert.equal(await flow.askAndWait('audio-video', 'hang-up'), undefined);
+    const since = focus.received.slice(said).map(({ what }) => what);
+    assert.ok(!since.includes('INVITE'), `${since}`);
+    assert.equal(since.filter((what) => what === 'BYE').length, 1);
+    assert.deepEqual(flow.states(), []);
   });
 
   it('by default a call has no media, and nothing is told of any', async () => {

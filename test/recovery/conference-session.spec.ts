@@ -895,7 +895,7 @@ describe('conference session', () => {
         assert.deepEqual(asked(session.pass(60_000)), []);
       });
 
-      it('subscribes anew, once, when a server has begun to count anew', () => {
+      it('MSG-2 subscribes anew, once, when a server has begun to count anew', () => {
         const session = knowing(full(5, user('ada')));
         session.give(given(full(0)));
         session.pass(1_000);

@@ -1094,6 +1094,91 @@ describe('failover detector: commands and restarts', () => {
     ]);
   });
 
+  it('PER-6 DET-3 a probe under way is made again, for its answer is lost; one that is due waits for its time', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    const at = detector.deadlines.get('failover-window');
+    const [probe, ...more] = only(detector.restored('Reconnecting', { mode: 'rejoining' }), 'probe');
+    assert.deepEqual([probe.dialog, more], [1, []]);
+    detector.answer(503, { purpose: 'probe' });
+    assert.deepEqual(only(detector.restored('Reconnecting', { mode: 'rejoining' }), 'probe'), []);
+    assert.equal(only(detector.after(1_000), 'probe').length, 1);
+    assert.equal(detector.deadlines.get('failover-window'), at);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+  });
+
+  it('PER-6 DET-6 nothing is asked in maintenance, and no verdict leaves', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.command('suppress', { forMs: 60_000 });
+    detector.answer(200, { purpose: 'probe' });
+    assert.deepEqual(detector.restored('Reconnecting', { mode: 'rejoining' }), []);
+  });
+
+  it('PER-6 a session that still waits for its re-join has not heard of the failover: it is found again', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    detector.answer(200, { purpose: 'probe' });
+    detector.deadlines.clear();
+    assert.equal(only(detector.restored('Reconnecting', { mode: 'rejoining' }), 'probe').length, 1);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+    assert.deepEqual(detector.status('Reconnecting', { mode: 'rejoining' }), [], 'only after a restart');
+  });
+
+  it('PER-6 a session that waits for its re-join knows more than one who only suspects', () => {
+    const slow = { name: 'slow', signal: 'response', status: [600, 600], level: 'focus', phase: 'suspected' } as const;
+    const detector = listening({ rules: [slow, ...failoverDetectorDefaults.rules] });
+    assert.deepEqual(verdicts(detector.answer(600)), ['focus suspected']);
+    assert.equal(only(detector.restored('Reconnecting', { mode: 'rejoining' }), 'probe').length, 1);
+    assert.deepEqual(verdicts(detector.answer(200, { purpose: 'probe' })), ['focus failed-over']);
+  });
+
+  it('PER-6 a session that heals its route has not heard that the Focus failed: it is told when that is seen again', () => {
+    const detector = listening();
+    detector.answer(430);
+    detector.session('Connected', 'Reconnecting');
+    assert.deepEqual(verdicts(detector.answer(481)), ['focus failed']);
+    const [cleared] = only(detector.restored('Reconnecting'), 'failover-detected');
+    assert.deepEqual([cleared.phase, cleared.active, detector.deadlines.has('probe')], ['cleared', true, false]);
+    assert.deepEqual(verdicts(detector.answer(481, { purpose: 'refresh' })), ['focus failed']);
+  });
+
+  it('PER-6 MCU-4 the verdict on an MCU is given anew when it is told again', () => {
+    const failing = { mcu: 'chat', report: 'failing-over' };
+    const detector = listening();
+    detector.signal('mcu-report', failing);
+    assert.deepEqual(verdicts(detector.restored('Connected')), ['mcu cleared']);
+    assert.deepEqual(verdicts(detector.signal('mcu-report', failing)), ['mcu failed']);
+  });
+
+  it('PER-6 DET-7 a suspicion holds, with its probes, and silence is counted anew', () => {
+    const detector = listening({ probing: true });
+    for (let beat = 0; beat < 10; beat += 1) {
+      detector.after(1_000);
+      detector.signal('heartbeat', { purpose: 'refresh', method: 'OPTIONS', elapsedMs: 0 });
+    }
+    while (detector.state.suspicion === null) detector.after(100);
+    const { heartbeats } = detector.state;
+    detector.restored('Connected');
+    assert.equal(detector.state.suspicion?.since, detector.now);
+    assert.equal(detector.state.heartbeats.learned, heartbeats.learned);
+    assert.ok(detector.deadlines.has('confirming-probe'));
+    assert.equal(detector.state.heartbeats.lastSign?.at, detector.now);
+  });
+
+  it('PER-6 MSG-8 a session whose state is older than what was heard is heard, unless that is what is old', () => {
+    const detector = listening();
+    detector.answer(481);
+    rejoins(detector);
+    assert.deepEqual(detector.restored('Connected', { seq: 2, at: new Date(detector.now).toISOString() }), []);
+    detector.now += 1;
+    assert.deepEqual(verdicts(detector.restored('Connected', { seq: 2 })), ['focus cleared']);
+    assert.deepEqual(detector.status('Idle', { seq: 1 }), []);
+  });
+
   it('PER-6 a session that ended meanwhile leaves nothing open', () => {
     const detector = listening();
     detector.answer(430);

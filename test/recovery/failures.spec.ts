@@ -35,6 +35,7 @@ const raised: readonly RecoveryError[] = [
   invalidOperation('no', 'NotSupported'),
   invalidOperation('no', 'LimitReached'),
   invalidOperation('no', 'StaleOwner'),
+  invalidOperation('no', 'StateNotKept'),
   retryableOperation('lock', 'the session is Reconnecting'),
   sessionRetrying('lock', true),
   operationFailure('SessionTerminated', 'no', true),

@@ -503,6 +503,34 @@ describe('give-up timer: restarts', () => {
     assert.deepEqual(timer.give({ input: 'deadline', deadline: 'decision' }).messages, []);
   });
 
+  it('PER-6 GU-7 a restart of the process changes neither deadline nor phase', () => {
+    for (const command of [null, 'pause', 'cancel']) {
+      const timer = armed();
+      timer.after(100_000);
+      if (command !== null) timer.command(command);
+      const { phase, deadlines } = timer.state;
+      assert.deepEqual(timer.restored('Reconnecting'), []);
+      assert.deepEqual([timer.state.phase, timer.state.deadlines], [phase, deadlines]);
+    }
+  });
+
+  it('PER-6 GU-2 another outage of the restored session is counted from now', () => {
+    const timer = armed();
+    timer.after(200_000);
+    const messages = timer.restored('Reconnecting', { incident: 'outage-2' });
+    assert.deepEqual(names(messages), ['give-up-cancelled', 'give-up-armed']);
+    assert.deepEqual(names(timer.after(299_999)), []);
+    assert.deepEqual(names(timer.after(1)), ['terminate', 'gave-up']);
+  });
+
+  it('PER-6 GU-3 a session that is in Reconnecting still has not heard of the decision: it is asked again', () => {
+    const timer = armed();
+    const asked = only(timer.after(300_000), 'terminate');
+    const again = timer.restored('Reconnecting');
+    assert.deepEqual([names(again), again], [['terminate'], asked]);
+    assert.deepEqual(timer.status('Reconnecting'), [], 'only after a restart');
+  });
+
   it('PER-6 it cancels if the session recovered or ended meanwhile', () => {
     assert.equal(only(armed().status('Connected'), 'give-up-cancelled')[0].reason, 'recovered');
     assert.equal(only(armed().status('Idle'), 'give-up-cancelled')[0].reason, 'ended');

@@ -76,6 +76,11 @@ export class Policy<State extends PolicyState, Settings> extends Driver<State, P
     return this.hear({ event: 'session-status', state, mode, restored: false, owner: '', epoch: 1, ...members });
   }
 
+  /** Hears what the session is that has outlived its process. */
+  restored(state: ConferenceState, members: Partial<Told> = {}): Message[] {
+    return this.status(state, { restored: true, ...members });
+  }
+
   /** Hears a signal. */
   signal(signal: string, members: { [member: string]: unknown } = {}): Message[] {
     return this.hear({ event: 'signal', signal, ...members });

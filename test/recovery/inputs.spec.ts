@@ -83,6 +83,59 @@ describe('what messages mean to the sessions', () => {
     });
   });
 
+  it('PER-7 who holds the conference is heard from whoever says so, with or without a name', () => {
+    const told = (members: JsonObject) => conferenceSessionHears(fact(members));
+    const status = { event: 'session-status', owner: 'them', epoch: 3 };
+    assert.deepEqual(told(status), { input: 'stand-down', owner: 'them', epoch: 3 });
+    assert.deepEqual(told({ ...status, owner: 7 }), { input: 'stand-down', owner: '', epoch: 3 });
+    for (const epoch of [undefined, null, '3', 1.5]) assert.equal(told({ ...status, epoch }), null);
+    for (const operation of ['snapshot', 'restore']) {
+      const completed = { event: 'operation-completed', operation };
+      assert.deepEqual(told({ ...completed, result: { owner: 'them', epoch: 3 } }), {
+        input: 'stand-down',
+        owner: 'them',
+        epoch: 3,
+      });
+      for (const result of [undefined, null, 7, [], {}]) assert.equal(told({ ...completed, result }), null);
+    }
+    const other = { event: 'operation-completed', operation: 'status', result: { owner: 'them', epoch: 3 } };
+    assert.equal(told(other), null);
+  });
+
+  it('PER-7 PER-10 requests name the ownership that they are meant for', () => {
+    const of = (members: JsonObject) => operationRequest(request({ conference: CONFERENCE, ...members }), 'id-1');
+    const asked = { operationId: 'id-1', epoch: 2 };
+    for (const [command, rest] of Object.entries({
+      join: { arguments: {} },
+      terminate: {},
+      lock: { input: 'operation', operation: 'lock', arguments: {} },
+      status: { input: 'query', operation: 'status' },
+      snapshot: { signaling: null, deadlines: {}, mcus: {} },
+      restore: { snapshot: undefined },
+    })) {
+      assert.deepEqual(of({ command, epoch: 2 }), { input: command, ...asked, ...rest });
+      assert.ok(!('epoch' in of({ command, epoch: null })));
+    }
+    assert.deepEqual(of({ command: 'restore', snapshot: 'x' }), {
+      input: 'restore',
+      operationId: 'id-1',
+      snapshot: 'x',
+    });
+    assert.deepEqual(routeRequest(request({ command: 'probe', dialog: 1, epoch: 2 })), {
+      input: 'probe',
+      dialog: 1,
+      epoch: 2,
+    });
+    const heal = routeRequest(request({ command: 'heal', dialog: 1, attempt: 1, epoch: 2 }));
+    assert.deepEqual(heal, { input: 'heal', dialog: 1, attempt: 1, method: 'UPDATE', epoch: 2 });
+    assert.deepEqual(mcuRequest(request({ command: 'mute', epoch: 2 }), 'id-1'), {
+      input: 'operation',
+      operation: 'mute',
+      operationId: 'id-1',
+      arguments: {},
+    });
+  });
+
   it('MCU-5 MSG-8 a verdict concerns the session of its MCU, in its dialog', () => {
     const chat = { ...mcuSession.start(CONFERENCE, 'chat'), dialog: 2 };
     const verdict = { event: 'failover-detected', level: 'mcu', phase: 'failed', mcu: 'chat' };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { McuSessionInput } from '../../nodes/recovery/mcu-session';
 import type { McuReport, Participant } from '../../nodes/recovery/messages';
+import { migrate } from '../../nodes/recovery/migrations';
 import { effectsOf, only } from '../support/driver';
 import {
   bound,
@@ -356,6 +357,14 @@ describe('MCU session', () => {
       mcu.give({ input: 'joined', dialog: 1, mcus: null });
       assert.deepEqual(mcu.give(verdict(10)).messages, []);
       assert.notDeepEqual(mcu.give(verdict(11)).messages, []);
+    });
+
+    it('MSG-5 PER-8 a verdict whose evidence nobody has told is acted on, and leaves a state that can be saved', () => {
+      for (const seq of [-1, 1.5, 'x', null, undefined, {}] as number[]) {
+        const mcu = withCall();
+        assert.equal(only(mcu.give(verdict(seq)).messages, 'state-changed')[0].state, 'Retrying');
+        assert.deepEqual(migrate('mcu-session', mcu.state), { state: mcu.state });
+      }
     });
 
     // Found by simulation, seed 2948829990: nobody answered, since the port of an ended session is silent.

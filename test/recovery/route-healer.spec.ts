@@ -676,6 +676,58 @@ describe('route healer: the session', () => {
     assert.deepEqual(healer.status('Reconnecting'), []);
   });
 
+  it('PER-6 HEAL-3 after a restart an attempt under way is made again, under its number, and never two at once', () => {
+    const silent = listening();
+    breaks(silent);
+    const shown = recovering();
+    shown.after(34_000);
+    for (const [healer, state, phase, attempt] of [
+      [silent, 'Connected', 'repairing', 1],
+      [silent, 'Reconnecting', 'repairing', 1],
+      [shown, 'Reconnecting', 'attempting', 2],
+    ] as const) {
+      assert.equal(healer.state.phase, phase);
+      healer.now += 1_000;
+      healer.deadlines.clear();
+      assert.deepEqual(attemptsIn(healer.restored(state)), [attempt]);
+      assert.deepEqual([...healer.deadlines], [['answer', healer.now + 5_000]]);
+      assert.equal(healer.state.attempt, attempt);
+    }
+    const told = shown.answer(200, { purpose: 'heal', attempt: 2 });
+    assert.deepEqual(names(told), ['heal-attempted', 'route-status-changed']);
+  });
+
+  it('PER-6 a wait holds', () => {
+    const healer = recovering();
+    const expected = new Map(healer.deadlines);
+    healer.deadlines.clear();
+    assert.deepEqual(healer.restored('Reconnecting'), []);
+    assert.deepEqual(healer.deadlines, expected);
+  });
+
+  it('PER-6 a session that is still recovering may not have heard that healing was abandoned: it is told again', () => {
+    const healer = recovering();
+    healer.command('stop');
+    const [abandoned] = only(healer.restored('Reconnecting'), 'healing-abandoned');
+    assert.deepEqual([abandoned.reason, abandoned.severity, abandoned.incident], ['stopped', 'warning', 'outage-1']);
+    const limited = recovering({ mode: 'LimitedRetry' });
+    limited.settings = { ...limited.settings, attemptTimeoutMs: 600_000 };
+    limited.after(180_000);
+    assert.equal(only(limited.restored('Reconnecting'), 'healing-abandoned')[0].severity, 'critical');
+  });
+
+  it('PER-6 a session that is not recovering has not heard of the outage, or has seen its end: nothing is left of it', () => {
+    const stopped = recovering();
+    stopped.command('stop');
+    const attempting = recovering();
+    attempting.after(34_000);
+    for (const healer of [recovering(), attempting, stopped]) {
+      assert.deepEqual(healer.restored('Connected'), []);
+      assert.deepEqual([healer.state.phase, healer.deadlines.size], ['idle', 0]);
+      assert.deepEqual(attemptsIn(breaks(healer, { incident: 'outage-2' })), [1]);
+    }
+  });
+
   it('PER-6 a session that is well, or re-joins, is nothing to heal', () => {
     assert.deepEqual(fresh().status('Connected'), []);
     assert.deepEqual(fresh().status('Reconnecting', { mode: 'rejoining' }), []);

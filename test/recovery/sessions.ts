@@ -75,7 +75,7 @@ export function operation(operationId: string, name = 'lock', given: JsonObject 
 // ------------------------------------------------------------------------------------------------------- how it is
 
 export function newSession(settings: Partial<ConferenceSessionSettings> = {}): Session {
-  const all = { ...conferenceSessionDefaults, heartbeatMs: 0, ...settings };
+  const all = { ...conferenceSessionDefaults, heartbeatMs: 0, owner: 'us', ...settings };
   return new Driver<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
     conferenceSession.start(CONFERENCE),
     (state, input, moment) => conferenceSession.step(state, input, moment, all),

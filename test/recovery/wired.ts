@@ -24,7 +24,7 @@ import type { CallState, JsonObject, Request } from '../../nodes/recovery/messag
 import { type RouteHealerSettings, routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import type { DeadlineEffect, MachineState, Message, Moment, PolicyMachine, Step } from '../../nodes/recovery/step';
-import { inOrder } from '../../nodes/runtime/order';
+import { inOrder, sessionEffectsFirst } from '../../nodes/runtime/order';
 import { CONFERENCE } from '../support/driver';
 import { checkMessage } from '../support/schema';
 
@@ -201,7 +201,7 @@ export class Wired {
   private run(name: Name, { step }: Part): void {
     const caused = step({ now: this.now, random: 0.5 });
     this.states.set(name, caused.state);
-    for (const item of inOrder(caused, name === 'session' ? 'mcu' : null)) {
+    for (const item of inOrder(caused, name === 'session' ? sessionEffectsFirst : [])) {
       if ('effect' in item) this.carryOut(name, item);
       else this.deliver(name, item);
     }

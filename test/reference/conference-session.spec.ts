@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   type ConferenceSessionEffect,
   type ConferenceSessionInput,
+  type ConferenceSessionSettings,
   type ConferenceSessionState,
   conferenceSession,
   conferenceSessionDefaults,
@@ -39,10 +40,13 @@ const operations = [
 /** What may happen next, before it is known which dialogs and requests there are. */
 type Happening =
   | { what: 'input'; make: (context: Context) => ConferenceSessionInput; said: string }
-  | { what: 'pass'; ms: number | 'until the next deadline' };
+  | { what: 'pass'; ms: number | 'until the next deadline' }
+  /** Another node takes over what a snapshot says. */
+  | { what: 'hand-over' };
 
 interface Context {
   dialog: number;
+  epoch: number;
   incident: string | null;
   version: number;
   serial: number;
@@ -210,6 +214,8 @@ const answer = input(
   },
 );
 
+const epochShift = fc.constantFrom(-1, 0, 0, 1);
+
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: join },
   { weight: 6, arbitrary: joined },
@@ -262,6 +268,36 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
         ...(how === 'of another outage' ? { incident: 'long ago' } : {}),
         ...(how === 'of this dialog' ? { dialog } : {}),
       }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: input('restarted', nothing, () => ({ input: 'restarted' })),
+  },
+  {
+    weight: 1,
+    arbitrary: input('stand-down', epochShift, (shift, _, { epoch }) => ({
+      input: 'stand-down',
+      owner: 'them',
+      epoch: Math.max(0, epoch + shift),
+    })),
+  },
+  { weight: 1, arbitrary: fc.constant<Happening>({ what: 'hand-over' }) },
+  {
+    weight: 2,
+    arbitrary: input(
+      'of an owner',
+      fc.tuple(
+        epochShift,
+        fc.constantFrom('join' as const, 'terminate' as const, 'operation' as const, 'probe' as const),
+      ),
+      ([shift, input], dialog, context) => {
+        const epoch = Math.max(0, context.epoch + shift);
+        const operationId = id(context);
+        if (input === 'probe') return { input, dialog, epoch };
+        if (input === 'operation') return { input, operation: 'lock', operationId, arguments: {}, epoch };
+        return input === 'join' ? { input, operationId, arguments: {}, epoch } : { input, operationId, epoch };
+      },
     ),
   },
   {
@@ -400,24 +436,52 @@ const knownDisagreements: readonly {
 
 /** One session of each kind, driven alike. */
 class Pair {
-  private readonly model: ModelSide<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>;
+  private model: ModelSide<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>;
   private readonly reference: NaiveConferenceSession;
+  private readonly settings: ConferenceSessionSettings;
   private readonly told: string[] = [];
   private now = Date.UTC(2026, 0, 1);
-  private readonly context: Context = { dialog: 0, incident: null, version: 0, serial: 0, outages: 0, open: [] };
+  private readonly context: Context = {
+    dialog: 0,
+    incident: null,
+    version: 0,
+    serial: 0,
+    outages: 0,
+    open: [],
+    epoch: 0,
+  };
 
   constructor(signalsWired: boolean) {
-    const settings = { ...conferenceSessionDefaults, signalsWired };
-    this.model = new ModelSide<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
+    this.settings = { ...conferenceSessionDefaults, owner: 'us', signalsWired };
+    this.model = this.newModel();
+    this.reference = new NaiveConferenceSession(this.settings);
+  }
+
+  private newModel() {
+    return new ModelSide<ConferenceSessionState, ConferenceSessionInput, ConferenceSessionEffect>(
       conferenceSession.start(CONFERENCE),
-      (state, input, moment) => conferenceSession.step(state, input, moment, settings),
+      (state, input, moment) => conferenceSession.step(state, input, moment, this.settings),
       (deadline) => ({ input: 'deadline', deadline }),
     );
-    this.reference = new NaiveConferenceSession(settings);
+  }
+
+  private handOver(): void {
+    // What has never been held cannot be handed over.
+    if (this.context.epoch === 0) return;
+    this.told.push('hand-over');
+    const deadlines = Object.fromEntries(this.model.deadlines);
+    const given = { operationId: 'hand-over', signaling: null, deadlines, mcus: {} };
+    this.model.hear({ input: 'snapshot', ...given }, this.now);
+    const [snapshot] = this.model.take().messages as unknown as { result: unknown }[];
+    this.model = this.newModel();
+    const taken = JSON.parse(JSON.stringify(snapshot?.result));
+    this.model.hear({ input: 'restore', operationId: 'hand-over', snapshot: taken }, this.now);
+    this.compare(this.reference.takenOver(this.now));
   }
 
   happen(happening: Happening): void {
     if (happening.what === 'pass') return this.pass(happening.ms);
+    if (happening.what === 'hand-over') return this.handOver();
     const given = happening.make(this.context);
     if (knownDisagreements.some(({ applies }) => applies(given, this.reference))) return;
     this.told.push(`${happening.said}: ${show(given)}`);
@@ -466,7 +530,8 @@ class Pair {
         const model = String(asked[index]?.requestId);
         this.context.open.push({ model, reference: String(requestId), purpose: String(purpose) });
       });
-    const { incident, dialog } = this.model.state;
+    const { incident, dialog, epoch } = this.model.state;
+    this.check('ownership', { owner: this.reference.owner, epoch: this.reference.epoch }, this.model.state);
     this.check(
       'open outage',
       this.reference.outage === null ? null : (this.reference.outage.id ?? SOME_TEXT),
@@ -475,6 +540,7 @@ class Pair {
     if (this.reference.outage) this.reference.outage.id = incident?.id ?? null;
     this.context.incident = incident?.id ?? null;
     this.context.dialog = dialog;
+    this.context.epoch = epoch;
   }
 
   private check(about: string, expected: unknown, actual: unknown): void {
@@ -500,7 +566,7 @@ function listed(effect: object): Said {
 
 describe('second opinion: conference session', () => {
   for (const signalsWired of [true, false])
-    it(`agrees with the naive reference, signals ${signalsWired ? '' : 'un'}wired (ST, FE, HOP, ORD, MSG-8)`, function () {
+    it(`agrees with the naive reference, signals ${signalsWired ? '' : 'un'}wired (ST, FE, HOP, ORD, PER, MSG-8)`, function () {
       this.timeout(PATIENCE_MS);
       fc.assert(
         fc.property(history, ([beginning, rest]) => {

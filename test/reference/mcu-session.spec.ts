@@ -19,7 +19,9 @@ const MCU = 'chat';
 /** What may happen next, before it is known which calls and texts there are. */
 type Happening =
   | { what: 'input'; said: string; make: (context: Context) => McuSessionInput }
-  | { what: 'pass'; ms: number };
+  | { what: 'pass'; ms: number }
+  /** Another node takes over what a snapshot says. */
+  | { what: 'hand-over' };
 
 interface Context {
   dialog: number;
@@ -148,6 +150,9 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     ),
   },
   { weight: 1, arbitrary: input('terminated', nothing, () => ({ input: 'terminated' })) },
+  { weight: 1, arbitrary: input('stood-down', nothing, () => ({ input: 'stood-down', owner: 'them', epoch: 2 })) },
+  { weight: 2, arbitrary: input('restarted', nothing, () => ({ input: 'restarted' })) },
+  { weight: 1, arbitrary: fc.constant<Happening>({ what: 'hand-over' }) },
   {
     weight: 4,
     arbitrary: input(
@@ -265,24 +270,25 @@ const knownDisagreements: readonly {
   },
 ];
 
+function newModel() {
+  return new ModelSide<McuSessionState, McuSessionInput, McuSessionEffect>(
+    mcuSession.start(CONFERENCE, MCU),
+    (state, input, moment) => mcuSession.step(state, input, moment, mcuSessionDefaults),
+    (deadline) => ({ input: 'deadline', deadline }),
+  );
+}
+
 /** One MCU session of each kind, driven alike. */
 class Pair {
-  private readonly model: ModelSide<McuSessionState, McuSessionInput, McuSessionEffect>;
+  private model = newModel();
   private readonly reference = new NaiveMcuSession(MCU, mcuSessionDefaults);
   private readonly told: string[] = [];
   private now = Date.UTC(2026, 0, 1);
   private readonly context: Context = { dialog: 0, serial: 0, seq: 0, calls: [], texts: [], proxied: [] };
 
-  constructor() {
-    this.model = new ModelSide<McuSessionState, McuSessionInput, McuSessionEffect>(
-      mcuSession.start(CONFERENCE, MCU),
-      (state, input, moment) => mcuSession.step(state, input, moment, mcuSessionDefaults),
-      (deadline) => ({ input: 'deadline', deadline }),
-    );
-  }
-
   happen(happening: Happening): void {
     if (happening.what === 'pass') return this.pass(happening.ms);
+    if (happening.what === 'hand-over') return this.handOver();
     const given = happening.make(this.context);
     if (neverHappens(given, this.reference)) return;
     if (knownDisagreements.some(({ applies }) => applies(given, this.reference))) return;
@@ -291,6 +297,15 @@ class Pair {
     const call = 'callId' in given ? this.context.calls.find(({ model }) => model === given.callId) : undefined;
     const forReference = call ? ({ ...given, callId: call.reference } as McuSessionInput) : given;
     this.compare(this.reference.hear(forReference, this.now));
+  }
+
+  private handOver(): void {
+    this.told.push('hand-over');
+    const { call, ...state } = this.model.state;
+    const restored = { ...state, call: call && { ...call, operationId: null }, queue: [], texts: [] };
+    this.model = newModel();
+    this.model.hear({ input: 'restore', state: restored }, this.now);
+    this.compare(this.reference.takenOver(this.now));
   }
 
   private pass(ms: number): void {
@@ -345,7 +360,7 @@ function sortedUnique(instants: number[]): number[] {
 }
 
 describe('second opinion: MCU session', () => {
-  it('agrees with the naive reference (MCU, Q, FE)', function () {
+  it('agrees with the naive reference (MCU, Q, FE, PER)', function () {
     this.timeout(PATIENCE_MS);
     fc.assert(
       fc.property(history, ([beginning, rest]) => {

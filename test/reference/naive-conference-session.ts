@@ -12,7 +12,7 @@ import type {
   StateReason,
 } from '../../nodes/recovery/messages';
 import type { ConferenceDocument, McuReports, Outcome, SignalingEvent } from '../../nodes/recovery/signaling';
-import { cutOff, errorOf, invalid, type NaiveError, retryable, timedOut } from './naive-errors';
+import { cutOff, errorOf, invalid, type NaiveError, retryable, stale, timedOut } from './naive-errors';
 import { isNews, NaiveRoster, naiveDifference, sortedByEntity } from './naive-roster';
 import { type Said, SOME_TEXT } from './side-by-side';
 
@@ -69,6 +69,10 @@ export class NaiveConferenceSession {
   /** The open outage; its name is only known once the model has minted it. */
   outage: { id: string | null; since: number; attempts: number } | null = null;
   pending: Pending[] = [];
+  /** Who holds the conference, the how manyth holder that is, and whether it is somebody else. */
+  owner = '';
+  epoch = 0;
+  heldByOthers = false;
 
   /** Reconnecting began in the lobby, and nobody has let us in since. */
   goBackToLobby = false;
@@ -93,6 +97,7 @@ export class NaiveConferenceSession {
   private registrationIsStale = false;
   private lobby: Participant[] = [];
   private properties: JsonObject = {};
+  private mcus: McuReports = {};
 
   constructor(private readonly settings: ConferenceSessionSettings) {}
 
@@ -101,13 +106,18 @@ export class NaiveConferenceSession {
     this.now = now;
     this.caused = { facts: [], signals: [], effects: [] };
     if ('event' in input) this.hearFocus(input);
+    else if (input.input === 'restarted') this.restarted();
+    else if (input.input === 'stand-down') this.standDown(input.owner, input.epoch);
     else if (this.isOfAnotherOutage(input)) this.ignore(input);
-    else if (input.input === 'join') this.join(input.operationId, input.arguments);
+    else if (this.isOfAnotherDialog(input)) this.ignore(input);
+    else if (this.isOfAnotherOwner(input)) this.refuseAsStale(input);
+    else if (input.input === 'join') this.join(input.operationId, input.arguments, input.epoch);
     else if (input.input === 'terminate') this.terminate(input);
     else if (input.input === 'operation') this.operate(input);
     else if (input.input === 'query') this.answer(input);
     else if (input.input === 'deadline') throw new Error('the reference has alarms of its own');
-    else if ('dialog' in input && input.dialog === this.dialog) this.hearPolicy(input as never);
+    else if (input.input === 'snapshot' || input.input === 'restore') throw new Error('see takenOver');
+    else this.hearPolicy(input);
     return this.caused;
   }
 
@@ -116,6 +126,12 @@ export class NaiveConferenceSession {
     if (!('incident' in input) || !input.incident) return false;
     if (input.input === 'terminate') return input.incident !== this.outage?.id;
     return this.closedOutages.includes(input.incident);
+  }
+
+  private isOfAnotherDialog(input: Exclude<ConferenceSessionInput, { event: string }>): boolean {
+    // Who gives up an outage means that outage, and need not have heard of the dialog of its re-join (GU-3).
+    if (input.input === 'terminate' && input.incident) return false;
+    return 'dialog' in input && input.dialog !== undefined && input.dialog !== this.dialog;
   }
 
   private ignore(input: Exclude<ConferenceSessionInput, { event: string }>): void {
@@ -136,9 +152,13 @@ export class NaiveConferenceSession {
 
   // ------------------------------------------------------------------------------------------------------------- joining
 
-  private join(id: string, given: JsonObject): void {
+  private join(id: string, given: JsonObject, epoch: number | undefined): void {
     if (this.state === 'Reconnecting') return this.refuse('join', retryable);
     if (this.state !== 'Idle' && this.state !== 'Disconnected') return this.refuse('join', invalid);
+    if (this.owner !== this.settings.owner) this.epoch += 1;
+    this.epoch = Math.max(1, epoch ?? this.epoch);
+    this.owner = this.settings.owner;
+    this.heldByOthers = false;
     // A new session begins with this join, and has not been Idle for any time.
     if (this.state === 'Disconnected') this.since = 0;
     if (this.state === 'Disconnected') this.state = 'Idle';
@@ -170,6 +190,7 @@ export class NaiveConferenceSession {
     const again = this.state === 'Reconnecting';
     this.clearAlarm('join');
     if (again) this.tell(null, { input: 'recovered' });
+    if (placement === 'conference') this.mcus = mcus;
     if (placement === 'conference') this.tell(null, { input: 'joined', dialog: this.dialog, mcus });
     if (document) this.readDocument(document, again ? 'resync' : 'join');
     this.rejoinSent = false;
@@ -252,6 +273,7 @@ export class NaiveConferenceSession {
         // As with documents; and the answer to a join tells of all MCUs again.
         if (this.state !== 'Connected' && (this.mode !== 'recovering' || this.goBackToLobby)) return;
         this.signal({ signal: 'mcu-report', mcu: event.mcu, report: event.report });
+        this.mcus = { ...this.mcus, [event.mcu]: event.report };
         this.tell(event.mcu, { input: 'report', report: event.report });
         return;
       case 'unreadable':
@@ -285,6 +307,7 @@ export class NaiveConferenceSession {
     this.clearAlarm('lobby');
     // O20, where it is about a re-join, means the new one: whatever the failed Focus tells is of no use any more.
     if (this.mode === 'rejoining') return;
+    this.mcus = event.mcus;
     this.tell(null, { input: 'joined', dialog: this.dialog, mcus: event.mcus });
     if (event.document) this.readDocument(event.document, 'join');
   }
@@ -396,7 +419,7 @@ export class NaiveConferenceSession {
   /** O25: without a repair what was held fails, and the state stays as it is; who thought otherwise is told. */
   private goOnUnhealed(): void {
     this.failHeld();
-    this.caused.facts.push({ event: 'session-status', state: this.state, mode: null });
+    this.caused.facts.push(this.status());
   }
 
   private failHeld(): void {
@@ -423,6 +446,7 @@ export class NaiveConferenceSession {
 
   private operate(input: Extract<ConferenceSessionInput, { input: 'operation' }>): void {
     if (this.state === 'Reconnecting') return this.refuse(input.operation, retryable, input);
+    if (this.heldByOthers) return this.refuse(input.operation, stale, input);
     if (this.state !== 'Connected') return this.refuse(input.operation, invalid, input);
     const operation: Pending = {
       id: input.operationId,
@@ -529,14 +553,118 @@ export class NaiveConferenceSession {
     this.caused.facts.push({ event: 'operation-completed', operation, operationId, elapsedMs: 0, result });
   }
 
+  // ------------------------------------------------------------------------------------------------------ restart, ownership
+
+  /** PER-2, PER-3, PER-9. */
+  private restarted(): void {
+    if (this.epoch > 0 && !this.heldByOthers) this.owner = this.settings.owner;
+    this.caused.facts.push({ ...this.status(), restored: true });
+    if (this.state === 'Connecting') return this.joinFailed(cutOff('SessionRetrying'), false);
+    if (this.state === 'Idle' || this.state === 'Disconnected' || this.state === 'Disconnecting') {
+      const { owner, epoch } = this;
+      this.tell(null, this.heldByOthers ? { input: 'stood-down', owner, epoch } : { input: 'terminated' });
+    }
+    if (this.state === 'Disconnecting') return this.do({ effect: 'leave', dialog: this.dialog, silently: false });
+    if (this.state === 'Reconnecting' && this.rejoinSent)
+      return this.close('RejoinFailed', { joinError: cutOff('SessionRetrying') });
+    if (this.state === 'Idle' || this.state === 'Disconnected') return;
+    if (this.state === 'Connected') this.tell(null, { input: 'recovered' });
+    if (this.state === 'Connected' || (this.mode === 'recovering' && !this.goBackToLobby)) {
+      this.tell(null, { input: 'joined', dialog: this.dialog, mcus: this.mcus });
+      this.tell(null, { input: 'roster', participants: this.roster.participants(), cause: 'join' });
+    }
+    if (this.mode) this.tell(null, { input: 'reconnecting', focusFailed: this.mode === 'rejoining' });
+    if (this.mode !== 'rejoining') {
+      for (const [mcu, report] of Object.entries(this.mcus ?? {}))
+        if (report === 'failing-over') this.signal({ signal: 'mcu-report', mcu, report });
+    }
+    for (const operation of [...this.pending]) this.fail(operation, cutOff('SessionRetrying'));
+    this.do({ effect: 'resume', dialog: this.dialog });
+    if (this.mode === 'recovering') this.do({ effect: 'pause-session-timer', dialog: this.dialog });
+  }
+
+  private status(): Said {
+    return {
+      event: 'session-status',
+      state: this.state,
+      mode: this.mode,
+      restored: false,
+      owner: this.owner,
+      epoch: this.epoch,
+      incident: this.outage ? (this.outage.id ?? SOME_TEXT) : null,
+    };
+  }
+
+  /** PER-10: another node goes on with what a snapshot of this one says. */
+  takenOver(now: number): Caused {
+    this.now = now;
+    this.caused = { facts: [], signals: [], effects: [{ effect: 'adopt', signaling: null }] };
+    this.pending = [];
+    this.alarms = this.alarms.filter(({ name }) => !name.startsWith('hold '));
+    this.joining = null;
+    this.terminating = [];
+    this.owner = this.settings.owner;
+    this.epoch += 1;
+    this.heldByOthers = false;
+    this.tell(null, { input: 'joining' });
+    this.restarted();
+    const result = { owner: this.owner, epoch: this.epoch };
+    this.caused.facts.push({ event: 'operation-completed', operation: 'restore', result });
+    return this.caused;
+  }
+
+  private isOfAnotherOwner(input: Exclude<ConferenceSessionInput, { event: string }>): boolean {
+    const named = 'epoch' in input ? input.epoch : undefined;
+    const isIdle = this.state === 'Idle' || this.state === 'Disconnected';
+    const claims = input.input === 'join' && isIdle;
+    if (named !== undefined && named > this.epoch) {
+      if (!claims) this.standDown('', named);
+      return !claims;
+    }
+    if (named !== undefined && named < this.epoch) return true;
+    return claims && this.heldByOthers;
+  }
+
+  private refuseAsStale(input: Exclude<ConferenceSessionInput, { event: string }>): void {
+    const operation = 'operation' in input ? input.operation : input.input;
+    this.refuse(operation, stale, input as { mcu?: string; operationId?: string });
+  }
+
+  /** PER-7: somebody else goes on, also with the outage. */
+  private standDown(owner: string, epoch: number): void {
+    if (epoch <= this.epoch) return;
+    this.owner = owner;
+    this.epoch = epoch;
+    this.heldByOthers = true;
+    // It goes on under its name elsewhere.
+    if (this.outage) this.outage.id = null;
+    if (this.state === 'Idle' || this.state === 'Disconnected') return;
+    this.alarms = [];
+    this.do({ effect: 'abandon' });
+    if (this.state === 'Connecting') {
+      this.become('Idle', 'StoodDown');
+      return this.failJoin(stale);
+    }
+    this.endReason = 'StoodDown';
+    if (this.state === 'Disconnecting') return this.closed();
+    this.tell(null, { input: 'stood-down', owner, epoch });
+    this.become('Disconnecting', 'StoodDown', { incident: null, active: false });
+    for (const operation of [...this.pending])
+      this.fail(operation, { ...stale, safeToReplay: harmlessTwice.includes(operation.operation) });
+    this.rollBack = this.joining !== null;
+    this.failJoin(stale);
+    this.rejoinSent = false;
+    this.closed();
+  }
+
   // -------------------------------------------------------------------------------------------------------------- the end
 
   private terminate(input: Extract<ConferenceSessionInput, { input: 'terminate' }>): void {
-    // Who gives up an outage means that outage, and need not have heard of the dialog of its re-join (GU-3).
-    const ofAnotherDialog = !input.incident && input.dialog !== undefined && input.dialog !== this.dialog;
-    if (ofAnotherDialog) return this.ignore(input);
     const request = { id: input.operationId, since: this.now };
-    if (this.state === 'Idle' || this.state === 'Disconnected') return this.complete('terminate', request);
+    if (this.state === 'Idle' || this.state === 'Disconnected') {
+      this.heldByOthers = false;
+      return this.complete('terminate', request);
+    }
     this.terminating.push(request);
     if (this.state === 'Disconnecting') return;
     if (this.state === 'Connecting') {

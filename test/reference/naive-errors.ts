@@ -20,6 +20,9 @@ export const invalid: NaiveError = {
 /** This conference, or this conferencing system, has no such thing. */
 export const notSupported: NaiveError = { ...invalid, code: 'NotSupported' };
 
+/** PER-7: somebody else holds the conference. */
+export const stale: NaiveError = { ...invalid, code: 'StaleOwner' };
+
 /** FE-8: refused before anything was begun, and worth another try. */
 export const retryable: NaiveError = {
   name: 'RealTimeInvalidOperationException',

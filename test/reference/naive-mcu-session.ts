@@ -12,7 +12,7 @@ import type {
   Participant,
 } from '../../nodes/recovery/messages';
 import type { McuReports, Outcome } from '../../nodes/recovery/signaling';
-import { cutOff, errorOf, invalid, type NaiveError, notSupported, retryable } from './naive-errors';
+import { cutOff, errorOf, invalid, type NaiveError, notSupported, retryable, stale } from './naive-errors';
 import { isNews, naiveDifference } from './naive-roster';
 import { type Said, SOME_TEXT } from './side-by-side';
 
@@ -145,6 +145,12 @@ export class NaiveMcuSession {
       case 'terminated':
         // One that was never bound has nothing to end.
         return this.bound ? this.end('ConferenceTerminated') : this.beginAnew();
+      case 'stood-down':
+        return this.bound ? this.standDown() : this.beginAnew();
+      case 'restarted':
+        return this.restarted();
+      case 'restore':
+        throw new Error('see takenOver');
       case 'completed':
         return this.complete(input.operation, input.operationId, input.result);
       case 'failed':
@@ -216,9 +222,51 @@ export class NaiveMcuSession {
     // What is contained ends first (QUE).
     this.endCall('ConferenceTerminated', cutOff('SessionTerminated'));
     this.become('Terminated', reason);
-    for (const id of this.texts) this.fail('send', id, { ...cutOff('SessionTerminated'), safeToReplay: false });
-    this.texts = [];
+    this.failTexts({ ...cutOff('SessionTerminated'), safeToReplay: false });
     this.failQueue(reason === 'NotSupported' ? notSupported : cutOff('SessionTerminated'));
+  }
+
+  // ------------------------------------------------------------------------------------------------------ restart, ownership
+
+  /** PER-2, PER-9: what was asked of the process before is given up; a call that stands is looked for. */
+  private restarted(): void {
+    if (!this.bound || this.state === 'Terminated') return;
+    this.failQueue(cutOff('SessionRetrying'));
+    this.failTexts({ ...cutOff('SessionRetrying'), safeToReplay: false });
+    if (this.call?.state === 'Establishing') this.endCall('Failed', cutOff('SessionRetrying'));
+    else if (this.call?.state === 'Terminating') this.endCall('HungUp', cutOff('SessionRetrying'));
+    else if (this.call?.state === 'Established')
+      this.caused.effects.push({ effect: 'refresh-call', callId: this.call.id, mcu: this.mcu });
+  }
+
+  /** PER-10: another node goes on with what a snapshot of this one says. */
+  takenOver(now: number): McuCaused {
+    this.now = now;
+    this.caused = { facts: [], calls: [], effects: [] };
+    this.queue = [];
+    this.texts = [];
+    if (this.call) this.call.pending = null;
+    this.restarted();
+    return this.caused;
+  }
+
+  /** PER-7: somebody else goes on, also with the call. */
+  private standDown(): void {
+    if (this.state === 'Terminated') return;
+    const { call } = this;
+    if (call && call.state !== 'Terminated') {
+      const { pending } = call;
+      this.callBecomes('Terminated', 'StoodDown');
+      if (pending) this.fail(pending.operation, pending.id, { ...stale, safeToReplay: false });
+    }
+    this.become('Terminated', 'StoodDown');
+    this.failTexts({ ...stale, safeToReplay: false });
+    this.failQueue(stale);
+  }
+
+  private failTexts(error: NaiveError): void {
+    for (const id of this.texts) this.fail('send', id, error);
+    this.texts = [];
   }
 
   private become(state: McuState, reason: McuReason): void {

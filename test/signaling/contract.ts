@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { HealingMethod, JsonObject, SignalPurpose } from '../../nodes/recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
-import type { ResumablePort, SignalingPort } from '../../nodes/signaling/port';
+import type { SignalingPort } from '../../nodes/signaling/port';
 
 /** What a conferencing system, or a port to it, can. */
 export interface Capabilities {
@@ -44,7 +44,7 @@ export interface Peer {
    * The port of another process: for the same user, to the same system as far as that outlives a process. What the peer can
    * arrange concerns the latest system. Absent where ports cannot be taken up.
    */
-  restart?(): ResumablePort | Promise<ResumablePort>;
+  restart?(): SignalingPort | Promise<SignalingPort>;
   /** Frees what the peer holds, after all its ports were closed. */
   dispose?(): void | Promise<void>;
 }
@@ -538,7 +538,7 @@ export function signalingContract(
       const restartable = ({ restart }: Abilities): Abilities['restart'] => restart;
 
       /** The port, of a peer that can be restarted. */
-      const resumable = (): ResumablePort => peer.port as ResumablePort;
+      const resumable = (): SignalingPort => peer.port as SignalingPort;
 
       /** What is kept of the conference, as it is after it was written and read. */
       function saved(): JsonObject {

@@ -15,10 +15,15 @@ const [ada, grace] = poolDefaults.participants as [string, string, string];
 
 function poolPeer(options: Partial<PoolOptions>): Peer {
   const clock = new VirtualClock();
-  const pool = new Pool(options, clock);
+  let pool = new Pool(options, clock);
+  const port = (): SignalingPort => pool.port({ uri: us, displayName: 'Us' });
   return {
-    port: pool.port({ uri: us, displayName: 'Us' }),
+    port: port(),
     conference,
+    restart: () => {
+      pool = new Pool(options, clock);
+      return port();
+    },
     capabilities: {
       documents: true,
       operation: { name: 'lock', arguments: {} },

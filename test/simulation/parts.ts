@@ -35,7 +35,7 @@ import type {
   PolicyMachine,
   Step,
 } from '../../nodes/recovery/step';
-import { inOrder } from '../../nodes/runtime/order';
+import { inOrder, sessionEffectsFirst } from '../../nodes/runtime/order';
 import type { McuHolder, SessionHolder } from '../../nodes/signaling/endpoint';
 import { holds } from './violation';
 import type { NodeName } from './wires';
@@ -56,7 +56,7 @@ export abstract class Part<State extends MachineState, Input, Effect extends { e
     readonly name: NodeName,
     public state: State,
     /** Effects that come before messages. */
-    private readonly first: string | null = null,
+    private readonly first: readonly string[] = [],
   ) {}
 
   /** A message comes in over a wire. */
@@ -122,7 +122,7 @@ export class SessionPart
   implements SessionHolder
 {
   constructor(world: World) {
-    super(world, 'session', conferenceSession.start(conference), 'mcu');
+    super(world, 'session', conferenceSession.start(conference), sessionEffectsFirst);
   }
 
   receive(message: Message): void {
@@ -154,6 +154,14 @@ export class SessionPart
 
   endpointFailed(): void {
     // It has nothing beside its port that could fail.
+  }
+
+  signalingChanged(): void {
+    // The far end lives on with its pool, so nothing of it is kept.
+  }
+
+  portRenewed(): void {
+    // The port stays what it is.
   }
 
   introduce(mcu: McuHolder): void {
@@ -220,6 +228,10 @@ export class McuPart extends Part<McuSessionState, McuSessionInput, McuSessionEf
   ask(request: Asked): void {
     const operationId = this.world.operations.begin(this.name, request.command);
     this.step(mcuRequest(request, operationId), operationId);
+  }
+
+  stateOf(): McuSessionState {
+    return this.state;
   }
 
   tell(_: string, input: McuSessionInput): void {

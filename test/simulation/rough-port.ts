@@ -3,7 +3,7 @@
  * repeats notifications, answers in words that the pool does not know, and tells of what does not happen there. What it
  * does keeps the rules of a signaling port (`nodes/signaling/port.ts`).
  */
-import type { SignalPurpose } from '../../nodes/recovery/messages';
+import type { JsonObject, SignalPurpose } from '../../nodes/recovery/messages';
 import type { McuReports, Outcome, SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import type { Clock, SignalingPort } from '../../nodes/signaling/port';
 
@@ -56,6 +56,36 @@ export class RoughPort implements SignalingPort {
 
   close(): Promise<void> {
     return this.port.close();
+  }
+
+  saved(conference: string): JsonObject | null {
+    return this.port.saved(conference);
+  }
+
+  restore(conference: string, saved: JsonObject): boolean {
+    return this.port.restore(conference, saved);
+  }
+
+  savedSystem(): JsonObject | null {
+    return this.port.savedSystem();
+  }
+
+  restoreSystem(saved: JsonObject): boolean {
+    return this.port.restoreSystem(saved);
+  }
+
+  watch(changed: (conference: string | null) => void): void {
+    this.port.watch(changed);
+  }
+
+  abandon(conference: string): void {
+    this.dialog = 0;
+    this.listeners.delete(conference);
+    this.port.abandon(conference);
+  }
+
+  release(): Promise<void> {
+    return this.port.release();
   }
 
   /** From now on, what comes next is rough. */

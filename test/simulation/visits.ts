@@ -200,8 +200,12 @@ export class Visits {
     for (const phase in table) {
       const row = table[phase] as { [event: string]: Cell };
       const counted: { [event: string]: Cell } = {};
-      for (const event in row)
-        counted[event] = this.counted(`${name}: ${phase} × ${event}`, row[event] as Cell, nothing);
+      for (const event in row) {
+        const cell = row[event] as Cell;
+        counted[event] = ofManyProcesses.has(event)
+          ? cell
+          : this.counted(`${name}: ${phase} × ${event}`, cell, nothing);
+      }
       table[phase] = counted;
     }
   }

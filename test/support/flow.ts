@@ -183,15 +183,26 @@ export class Flow {
   private readonly sequences = new Map<string, number>();
   private readonly snapshots: { payload: Loose; text: string; node: string }[] = [];
   private from = 0;
+  private closeStores: () => Promise<void> = async () => {};
   private isUnloaded = false;
 
   private constructor(private readonly hostile: boolean) {}
 
   /** Starts a flow. With `hostile`, sinks change every message that they get, as careless function nodes do. */
-  static async load(nodes: FlowNode[], { hostile = false, credentials = {} } = {}): Promise<Flow> {
+  static async load(nodes: FlowNode[], { hostile = false, credentials = {}, settings = {} } = {}): Promise<Flow> {
     const flow = new Flow(hostile);
+    helper.settings(settings as Loose);
     const registers = [...wholePack.map((register) => flow.watching(register)), flow.sink()];
-    await helper.load(registers as Loose, structuredClone(nodes) as Loose, credentials);
+    const { contextStorage } = settings as Loose;
+    await helper.load(registers as Loose, structuredClone(contextStorage ? [] : nodes) as Loose, credentials);
+    if (contextStorage) {
+      // The helper has forgotten the stores of the settings by now.
+      const { _context: context } = helper as Loose;
+      context.init((helper as Loose).settings());
+      await context.load();
+      await flow.deploy(nodes, 'full');
+      flow.closeStores = () => context.close();
+    }
     return flow;
   }
 
@@ -209,6 +220,15 @@ export class Flow {
     await helper.clearFlows();
   }
 
+  /** Stops the nodes, and starts the flow again, as a restart of Node-RED does. */
+  async restart(): Promise<void> {
+    const { _redNodes: redNodes, _events: events } = helper as Loose;
+    await this.stop();
+    const started = new Promise<void>((resolved) => events.once('flows:started', () => resolved()));
+    await redNodes.startFlows();
+    await within(started, () => this.story('the start of the flow'));
+  }
+
   /** Listeners for the events of Node-RED that nodes of the pack wait for. */
   static listeners(): number {
     return (helper as Loose)._events.listenerCount('flows:started');
@@ -223,6 +243,7 @@ export class Flow {
         this.violations.push(`${node}: changed after it left: ${text}`);
     }
     await helper.unload();
+    await this.closeStores();
     assert.deepEqual(this.violations, []);
     assert.deepEqual(
       this.reported.map(({ node, error }) => `${node}: ${error.stack ?? error}`),

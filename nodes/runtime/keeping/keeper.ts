@@ -2,6 +2,9 @@
 import type { JsonObject } from '../../recovery/messages';
 import type { MachineState } from '../../recovery/step';
 
+/** Stands for a conference where the record is the node's own, and of none in particular. No URI is like this. */
+export const ownRecord = '*';
+
 /** What of one conference outlives the process; plain JSON. */
 export interface SavedRecord {
   state: MachineState;

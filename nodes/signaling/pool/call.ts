@@ -1,6 +1,7 @@
 import type { SignalingEvent } from '../../recovery/signaling';
 import { packetIntervalMs } from './options';
 import { mediaTypesOf } from './participants';
+import type { SavedCall } from './saved';
 import type { Identity } from './system';
 
 /** Our end of a call. */
@@ -34,6 +35,17 @@ export class Call {
   ) {
     const types = mediaTypesOf(mcu);
     this.media = types.filter((type, index) => index === 0 || asked.includes(type));
+  }
+
+  /** The call as it was kept. */
+  static restored(caller: Caller, { callId, mcu, known: _, ...kept }: SavedCall): Call {
+    return Object.assign(new Call(caller, callId, mcu, []), kept);
+  }
+
+  /** What is to be kept of it; `known` is whether its MCU knows it. */
+  saved(known: boolean): SavedCall {
+    const { callId, mcu, media, phase, flowing, flowingSince, packets, lastPacketAt } = this;
+    return { callId, mcu, media, phase, flowing, flowingSince, packets, lastPacketAt, known };
   }
 
   /** Text travels as signaling; all other media are packets. */

@@ -16,8 +16,18 @@ import { focusAway, type Refusal, refused } from './answers';
 import type { Call } from './call';
 import type { FrontEnd } from './front-ends';
 import { poolLimits } from './options';
-import { deletedUser, mediaOf, mediaTypesOf, medium, plainParticipant, user, withMedia } from './participants';
+import {
+  deletedUser,
+  documentUser,
+  mediaOf,
+  mediaTypesOf,
+  medium,
+  plainParticipant,
+  user,
+  withMedia,
+} from './participants';
 import { hash } from './random';
+import type { SavedFocus } from './saved';
 import type { Identity, System } from './system';
 
 /** Whoever has a dialog with the Focus, and gets its notifications. */
@@ -49,6 +59,8 @@ export interface Mcu {
   report: Exclude<McuReport, 'unsupported'>;
   /** Null while it fails over. */
   host: FrontEnd | null;
+  /** The front end that it failed on, and is not to live on again if there is another one. */
+  failed: FrontEnd | null;
   /** When it becomes active; null when it is, or when it waits for any front end to come up. */
   activation: Appointment | null;
   readonly calls: Set<Call>;
@@ -70,32 +82,121 @@ export class Focus {
   /** Dialogs with participants, by their entity. */
   readonly dialogs = new Map<string, Dialog>();
   private move: Appointment | null = null;
+  /** Where the Focus failed, while it moves. */
+  private failed: FrontEnd | null = null;
   private readonly key: number;
   private moves = 0;
 
   constructor(
     private readonly system: System,
     readonly uri: string,
+    saved: SavedFocus | null = null,
   ) {
     const { options, frontEnds, agenda } = system;
     this.key = hash(uri, options.seed);
     this.host = frontEnds.place(this.key, []);
-    for (const [index, entity] of options.participants.entries()) {
-      this.users.set(entity, user(entity, index === 0 ? 'presenter' : 'attendee', this.initialMedia(index)));
-    }
     this.mcus = options.mcus.map((name, index) => {
       const mcu: Mcu = {
         name,
         key: this.key + index,
         report: 'inactive',
         host: null,
+        failed: null,
         activation: null,
         calls: new Set(),
       };
-      this.placeMcu(mcu, null);
-      mcu.activation = agenda.after(options.mcuActivationMs, () => this.activate(mcu));
       return mcu;
     });
+    if (saved) {
+      this.restore(saved);
+      return;
+    }
+    for (const mcu of this.mcus) {
+      this.placeMcu(mcu);
+      this.activateAt(mcu, agenda.now() + options.mcuActivationMs);
+    }
+    for (const [index, entity] of options.participants.entries()) {
+      this.users.set(entity, user(entity, index === 0 ? 'presenter' : 'attendee', this.initialMedia(index)));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- over restarts
+
+  /** What is to be kept, as far as one participant of ours is concerned. */
+  saved(ours: Subscriber): SavedFocus {
+    const { uri } = ours.identity;
+    const isGuest = ({ entity }: DocumentUser): boolean => entity !== uri && this.dialogs.has(entity);
+    const dialog = this.dialogs.get(uri);
+    const { properties, host, moves, move, failed } = this;
+    return {
+      users: [...this.users.values()].filter((one) => !isGuest(one)).map(plainParticipant),
+      lobby: [...this.lobby.values()].filter((one) => !isGuest(one)).map(plainParticipant),
+      properties,
+      host: host?.name ?? null,
+      moves,
+      move: move && { at: move.at, failed: failed?.name ?? null },
+      mcus: this.mcus.map((mcu) => ({
+        name: mcu.name,
+        report: mcu.report,
+        host: mcu.host?.name ?? null,
+        failed: mcu.failed?.name ?? null,
+        activationAt: mcu.activation?.at ?? null,
+      })),
+      dialog:
+        dialog?.subscriber === ours
+          ? { number: dialog.number, version: dialog.version, placement: dialog.placement }
+          : null,
+    };
+  }
+
+  /** What was kept, and what has become of it since: servers may be down, or may be no longer. */
+  private restore({ users, lobby, properties, host, moves, move, mcus }: SavedFocus): void {
+    const { frontEnds, agenda, options } = this.system;
+    for (const one of users) this.users.set(one.entity, documentUser(one));
+    for (const one of lobby) this.lobby.set(one.entity, documentUser(one));
+    this.properties = properties;
+    this.moves = moves;
+    this.host = frontEnds.livingOne(host);
+    const failed = frontEnds.named(move?.failed ?? '') ?? null;
+    if (move && move.at <= agenda.now()) this.placeFocus(failed);
+    else if (move) this.moveAt(move.at, failed);
+    else if (this.host === null && host !== null) this.moveAt(agenda.now() + options.failoverMs, null);
+    for (const mcu of this.mcus) {
+      const kept = mcus.find(({ name }) => name === mcu.name);
+      mcu.failed = frontEnds.named(kept?.failed ?? '') ?? null;
+      mcu.report = kept?.report ?? 'inactive';
+      mcu.host = frontEnds.livingOne(kept?.host ?? null);
+      if (kept && kept.activationAt !== null) {
+        if (kept.activationAt <= agenda.now()) this.comeUp(mcu);
+        else this.activateAt(mcu, kept.activationAt);
+      } else if (mcu.host === null && (!kept || kept.host !== null)) {
+        mcu.report = kept ? 'failing-over' : 'inactive';
+        this.activateAt(mcu, agenda.now() + (kept ? options.mcuFailoverMs : options.mcuActivationMs));
+      }
+    }
+  }
+
+  /** The dialog that a participant had when it was kept, if the Focus has not lost it since. */
+  resume(kept: NonNullable<SavedFocus['dialog']>, subscriber: Subscriber): void {
+    if (this.host === null) return;
+    const dialog = new Dialog(kept.number, subscriber, kept.placement);
+    dialog.version = kept.version;
+    this.dialogs.set(subscriber.identity.uri, dialog);
+  }
+
+  /** Somebody has come back: everything, as the first that a subscription of its own tells, and how each MCU is. */
+  welcomeBack(dialog: Dialog): void {
+    if (dialog.placement === 'lobby') return;
+    const { number, subscriber } = dialog;
+    dialog.version = 0;
+    subscriber.notify(dialog, {
+      event: 'document',
+      dialog: number,
+      document: this.document(dialog),
+      newSubscription: true,
+    });
+    for (const { name, report } of this.mcus)
+      subscriber.notify(dialog, { event: 'mcu-report', dialog: number, mcu: name, report });
   }
 
   /** The MCU of this name. */
@@ -333,12 +434,9 @@ export class Focus {
   rollOver(mcu: Mcu, forMs: number): void {
     const { agenda } = this.system;
     agenda.cancel(mcu.activation);
-    const failed = mcu.host;
+    mcu.failed = mcu.host;
     mcu.host = null;
-    mcu.activation = agenda.after(forMs, () => {
-      this.placeMcu(mcu, failed);
-      this.activate(mcu);
-    });
+    this.activateAt(mcu, agenda.now() + forMs);
     this.report(mcu, 'failing-over');
     if (mcu.calls.size === 0) return;
     const calls = [...mcu.calls];
@@ -357,15 +455,27 @@ export class Focus {
     }
   }
 
-  private placeMcu(mcu: Mcu, failed: FrontEnd | null): void {
+  private placeMcu(mcu: Mcu): void {
     const { options, frontEnds } = this.system;
+    const { failed } = mcu;
     const together = options.mcuPlacement === 'together' && this.host !== null && this.host !== failed;
     mcu.host = together ? this.host : frontEnds.place(mcu.key, [failed, this.host]);
+  }
+
+  private activateAt(mcu: Mcu, at: number): void {
+    mcu.activation = this.system.agenda.at(at, () => this.comeUp(mcu));
+  }
+
+  private comeUp(mcu: Mcu): void {
+    if (mcu.host === null) this.placeMcu(mcu);
+    this.activate(mcu);
   }
 
   /** Without a front end to live on, it goes on failing over until one is restored. */
   private activate(mcu: Mcu): void {
     mcu.activation = null;
+    mcu.failed = null;
+    this.system.touch(this.uri);
     if (mcu.host !== null) this.report(mcu, 'active');
   }
 
@@ -385,10 +495,7 @@ export class Focus {
       this.host = null;
       for (const dialog of this.dialogs.values()) dialog.lost = true;
       this.dialogs.clear();
-      this.move = agenda.after(options.failoverMs, () => {
-        this.move = null;
-        this.placeFocus(frontEnd);
-      });
+      this.moveAt(agenda.now() + options.failoverMs, frontEnd);
     }
     for (const mcu of this.mcus) if (mcu.host === frontEnd) this.rollOver(mcu, options.mcuFailoverMs);
   }
@@ -398,9 +505,19 @@ export class Focus {
     if (this.host === null && this.move === null) this.placeFocus(null);
     for (const mcu of this.mcus) {
       if (mcu.host !== null || mcu.activation !== null) continue;
-      this.placeMcu(mcu, null);
+      mcu.failed = null;
+      this.placeMcu(mcu);
       this.activate(mcu);
     }
+  }
+
+  private moveAt(at: number, failed: FrontEnd | null): void {
+    this.failed = failed;
+    this.move = this.system.agenda.at(at, () => {
+      this.move = null;
+      this.placeFocus(failed);
+      this.system.touch(this.uri);
+    });
   }
 
   private placeFocus(failed: FrontEnd | null): void {

@@ -16,9 +16,23 @@ export class FrontEnds {
     this.living = count;
   }
 
+  /** Names of those that are down, the one that was killed last at the end: what is to be kept over a restart. */
+  get casualties(): string[] {
+    const down = this.all
+      .filter(({ up }) => !up)
+      .sort((one, other) => Number(one === this.lastKilled) - Number(other === this.lastKilled));
+    return down.map(({ name }) => name);
+  }
+
   /** The one of this name. */
   named(name: string): FrontEnd | undefined {
     return this.all.find((frontEnd) => frontEnd.name === name);
+  }
+
+  /** The one of this name, if there is one and it is up. */
+  livingOne(name: string | null): FrontEnd | null {
+    const found = this.named(name ?? '');
+    return found?.up ? found : null;
   }
 
   /** The one that was killed last and is still down. */

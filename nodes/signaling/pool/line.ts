@@ -1,4 +1,5 @@
 /** A participant's side of one conference, in comments ours: what is asked for travels to the pool, what the pool says travels back. */
+import type { JsonObject } from '../../recovery/messages';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
 import type { Appointment } from './agenda';
 import {
@@ -15,6 +16,7 @@ import { Call, type Caller } from './call';
 import { Dialog, type Mcu, type Subscriber } from './focus';
 import { focusOperations, mcuOperations } from './operations';
 import { inviteTimeoutMs, poolLimits } from './options';
+import { readConference, type SavedConference } from './saved';
 import type { Identity, Member, System } from './system';
 
 type Effect<Name extends SignalingEffect['effect']> = Extract<SignalingEffect, { effect: Name }>;
@@ -34,7 +36,8 @@ export class Line implements Subscriber, Caller {
   private connected = true;
   /** The route set that our dialogs were established or healed with. */
   private routeSet = 0;
-  private awaited = 0;
+  /** How to end each request that awaits an answer. */
+  private readonly awaited = new Set<(outcome: Outcome) => void>();
   /** Messages of one direction do not overtake each other: when the latest of them arrives. */
   private latestUp = 0;
   private latestDown = 0;
@@ -58,6 +61,7 @@ export class Line implements Subscriber, Caller {
 
   /** Carries out one effect. */
   perform(effect: SignalingEffect): void {
+    this.touch();
     switch (effect.effect) {
       case 'join':
         this.join(effect);
@@ -82,6 +86,10 @@ export class Line implements Subscriber, Caller {
         break;
       case 'refresh-call':
         // All our dialogs share one route set here, so the heal has done it for the calls as well.
+        this.missCall(effect.callId, effect.mcu);
+        break;
+      case 'resume':
+        this.resume(effect);
         break;
       case 'pause-session-timer':
         this.sessionTimer = 'paused';
@@ -96,6 +104,11 @@ export class Line implements Subscriber, Caller {
     const { dialog } = this;
     this.close();
     if (dialog !== 0) this.sayGoodbye(dialog);
+  }
+
+  /** All that awaits an answer ends without one: we are about to be replaced. */
+  interrupt(): void {
+    for (const settle of [...this.awaited]) settle(connectionRefused(true));
   }
 
   /** Nothing is told any more. */
@@ -398,19 +411,15 @@ export class Line implements Subscriber, Caller {
    */
   private exchange(timeoutMs: number, serve: () => Outcome, done: (outcome: Outcome) => void): void {
     const { agenda, route } = this.system;
-    if (this.awaited >= poolLimits.requests) {
+    if (this.awaited.size >= poolLimits.requests) {
       agenda.after(0, () => done(refused(500, undefined, `More than ${poolLimits.requests} requests await an answer`)));
       return;
     }
-    this.awaited += 1;
     const deadline = agenda.now() + Math.max(0, timeoutMs);
-    let settled = false;
     const settle = (outcome: Outcome): void => {
-      if (settled) return;
-      settled = true;
-      this.awaited -= 1;
-      done(outcome);
+      if (this.awaited.delete(settle)) done(outcome);
     };
+    this.awaited.add(settle);
     const expire = (): Appointment => agenda.at(deadline, () => settle(noAnswer(timeoutMs)));
     const lose = (written: boolean): unknown =>
       route.path === 'refuse' ? agenda.after(0, () => settle(connectionRefused(written))) : expire();
@@ -431,15 +440,93 @@ export class Line implements Subscriber, Caller {
   private travelUp(arrive: () => void): number {
     const { agenda, route } = this.system;
     this.latestUp = Math.max(agenda.now() + route.travelMs(), this.latestUp);
-    agenda.at(this.latestUp, arrive);
+    agenda.at(this.latestUp, () => this.arrive(arrive));
     return this.latestUp;
   }
 
   private travelDown(arrive: () => void): number {
     const { agenda, route } = this.system;
     this.latestDown = Math.max(agenda.now() + route.travelMs(), this.latestDown);
-    agenda.at(this.latestDown, arrive);
+    agenda.at(this.latestDown, () => this.arrive(arrive));
     return this.latestDown;
+  }
+
+  /** Whatever arrives, at either end, may change what is to be kept. */
+  private arrive(arrive: () => void): void {
+    arrive();
+    this.touch();
+  }
+
+  private touch(): void {
+    this.system.touch(this.conference);
+  }
+
+  // --------------------------------------------------------------------------------------------------- over restarts
+
+  /** What is to be kept of the conference; null when we have no part in it. */
+  saved(): JsonObject | null {
+    const { dialog, established, connected, routeSet, sessionTimer, conferenceOver } = this;
+    if (dialog === 0 && this.calls.size === 0) return null;
+    const focus = this.system.foci.get(this.conference);
+    const calls = Array.from(this.calls.values(), (call) => call.saved(focus?.mcu(call.mcu)?.calls.has(call) === true));
+    const line = { dialog, established, connected, routeSet, sessionTimer, conferenceOver, calls };
+    const saved: SavedConference = { version: 1, line, focus: focus?.saved(this) ?? null };
+    // Plain data once and for all: documents that were sent may hold the same objects.
+    return JSON.parse(JSON.stringify(saved)) as JsonObject;
+  }
+
+  /** Takes up what was kept; false when it cannot be used. */
+  restore(saved: JsonObject): boolean {
+    const read = readConference(saved);
+    if (!read) return false;
+    const { line, focus } = read;
+    const { calls, ...own } = line;
+    Object.assign(this, own);
+    const restored = focus ? this.system.restored(this.conference, focus) : this.system.foci.get(this.conference);
+    if (focus?.dialog) restored?.resume(focus.dialog, this);
+    for (const kept of calls) {
+      const call = Call.restored(this, kept);
+      this.calls.set(call.callId, call);
+      const mcu = restored?.mcu(call.mcu);
+      if (kept.known && mcu && mcu.host !== null) mcu.calls.add(call);
+      else if (call.phase !== 'placing') call.phase = 'over';
+    }
+    this.touch();
+    return true;
+  }
+
+  /** Is our dialog still there? If so, all is told that we may have missed. */
+  private resume({ dialog, timeoutMs }: Effect<'resume'>): void {
+    const { agenda, foci } = this.system;
+    const sentAt = agenda.now();
+    const about = { event: 'outcome', requestId: 'resume', dialog, purpose: 'refresh', method: 'UPDATE' } as const;
+    this.exchange(
+      timeoutMs,
+      () => {
+        if (this.hasStaleRoute) return routeStale();
+        if (this.system.frontEnds.living === 0) return focusAway();
+        const atFocus = this.dialogAtFocus(dialog);
+        if (atFocus === null) return dialogGone();
+        foci.get(this.conference)?.welcomeBack(atFocus);
+        return accepted;
+      },
+      (outcome) => {
+        this.tell({ ...about, outcome, elapsedMs: agenda.now() - sentAt });
+        if (outcome.kind !== 'ok') return;
+        for (const call of [...this.calls.values()]) {
+          this.missCall(call.callId, call.mcu);
+          if (call.phase === 'established' && call.hasPackets) this.mediaChanged(call);
+        }
+      },
+    );
+  }
+
+  /** A call that is not there any more has been hung up by the other side. */
+  private missCall(callId: string, mcu: string): void {
+    const call = this.calls.get(callId);
+    if (call && call.phase !== 'over') return;
+    this.calls.delete(callId);
+    this.system.agenda.after(0, () => this.tell({ event: 'call-ended', callId, mcu, reason: 'RemoteHungUp' }));
   }
 }
 

@@ -45,6 +45,11 @@ export function mediaOf({ endpoints }: DocumentUser): Media[] {
   return endpoints.flatMap(({ media }) => media);
 }
 
+/** A participant in the list of users. */
+export function documentUser({ endpoints, ...participant }: Participant): DocumentUser {
+  return { state: 'full', ...participant, endpoints: endpoints.map((endpoint) => ({ state: 'full', ...endpoint })) };
+}
+
 /** A participant outside of the list of users, where elements have no state. */
 export function plainParticipant({ state: _, endpoints, ...participant }: DocumentUser): Participant {
   return { ...participant, endpoints: endpoints.map(({ state: _, ...endpoint }) => endpoint) };

@@ -45,7 +45,11 @@ export class Pool {
 
   /** Injects a fault; what it causes is told as events, later. */
   inject(fault: PoolFault, conference: string): FaultResult {
-    return injectFault(this.system, fault, conference);
+    const result = injectFault(this.system, fault, conference);
+    this.system.touch(conference);
+    // To be placed in the lobby at the next join is kept apart from the conference, which need not exist.
+    this.system.touch(null);
+    return result;
   }
 
   /** Who hosts what, which hops are broken, how many participants there are. */
@@ -73,6 +77,38 @@ class PoolPort implements SignalingPort {
   detach(conference: string): void {
     this.member.lines.get(conference)?.detach();
     this.member.lines.delete(conference);
+  }
+
+  saved(conference: string): JsonObject | null {
+    const line = this.member === this.system.ours ? this.member.lines.get(conference) : undefined;
+    return line ? this.system.keep(conference, () => line.saved()) : null;
+  }
+
+  restore(conference: string, saved: JsonObject): boolean {
+    return this.member.lines.get(conference)?.restore(saved) ?? false;
+  }
+
+  savedSystem(): JsonObject | null {
+    return this.system.keep(null, () => this.system.saved());
+  }
+
+  restoreSystem(saved: JsonObject): boolean {
+    return this.system.restoreSaved(saved);
+  }
+
+  watch(changed: (conference: string | null) => void): void {
+    this.system.watch(changed);
+  }
+
+  abandon(conference: string): void {
+    this.member.lines.get(conference)?.close();
+    this.member.lines.delete(conference);
+  }
+
+  async release(): Promise<void> {
+    for (const line of this.member.lines.values()) line.interrupt();
+    for (const conference of [...this.member.lines.keys()]) this.abandon(conference);
+    return this.close();
   }
 
   async close(): Promise<void> {

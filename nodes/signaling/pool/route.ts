@@ -1,5 +1,6 @@
 import type { Agenda, Appointment } from './agenda';
 import type { PoolOptions } from './options';
+import type { SavedRoute } from './saved';
 
 /** How a hop can be broken: it refuses connections, it swallows everything, or another one has taken its place. */
 export type Breakage = 'refuse' | 'silent' | 'stale-route';
@@ -55,9 +56,34 @@ export class Route {
       this.oldestValid = this.routeSet;
     }
     this.agenda.cancel(hop.repair);
-    hop.repair = forMs === null ? null : this.agenda.after(forMs, () => this.restore([hop], restored));
+    hop.repair = forMs === null ? null : this.repairAt(hop, this.agenda.now() + forMs, restored);
     this.survey();
     return hop;
+  }
+
+  private repairAt(hop: Hop, at: number, restored: () => void): Appointment {
+    return this.agenda.at(at, () => this.restore([hop], restored));
+  }
+
+  /** What is to be kept over a restart. */
+  saved(): SavedRoute {
+    const hops = this.hops.map(({ condition, repair }) => ({ condition, repairAt: repair?.at ?? null }));
+    return { hops, routeSet: this.routeSet, oldestValid: this.oldestValid };
+  }
+
+  /** The route as it was kept, and as it has become since; hops that there were more are gone. */
+  restoreSaved({ hops, routeSet, oldestValid }: SavedRoute, restored: () => void): void {
+    Object.assign(this, { routeSet, oldestValid });
+    for (const [index, hop] of this.hops.entries()) {
+      const { condition = 'up', repairAt = null } = hops[index] ?? {};
+      hop.condition = condition;
+      this.agenda.cancel(hop.repair);
+      hop.repair = repairAt === null ? null : this.repairAt(hop, repairAt, restored);
+    }
+    this.restore(
+      this.hops.filter(({ repair }) => repair !== null && repair.at <= this.agenda.now()),
+      restored,
+    );
   }
 
   /** Restores hops; a hop that is back knows the old route sets again. */

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../recovery/messages';
 import type { Clock } from '../port';
 import { Agenda } from './agenda';
 import { Focus } from './focus';
@@ -6,6 +7,7 @@ import type { Line } from './line';
 import { completeOptions, type PoolOptions, poolLimits } from './options';
 import { seeded } from './random';
 import { type Breakage, type Hop, Route } from './route';
+import { readSystem, type SavedFocus, type SavedSystem } from './saved';
 
 /** Who we are. */
 export interface Identity {
@@ -37,6 +39,10 @@ export class System {
   readonly lobbyNext = new Set<string>();
   /** Nothing happens any more. */
   closed = false;
+  private watcher: ((conference: string | null) => void) | null = null;
+  /** What has changed since the watcher was told, and what is known to be the same since it was asked for. */
+  private readonly changed = new Set<string | null>();
+  private readonly kept = new Map<string | null, JsonObject>();
 
   constructor(options: Partial<PoolOptions>, clock: Clock) {
     this.options = completeOptions(options);
@@ -55,9 +61,17 @@ export class System {
     return focus;
   }
 
+  /** The conference as it was kept, unless it is there: then it has gone on without us. */
+  restored(uri: string, saved: SavedFocus): Focus {
+    const focus = this.foci.get(uri) ?? new Focus(this, uri, saved);
+    this.foci.set(uri, focus);
+    return focus;
+  }
+
   /** The conference is over, for everybody. */
   end(focus: Focus): void {
     focus.dismissAll();
+    this.touch(focus.uri);
     this.foci.delete(focus.uri);
     for (const { lines } of this.members) {
       const line = lines.get(focus.uri);
@@ -65,21 +79,87 @@ export class System {
     }
   }
 
+  // --------------------------------------------------------------------------------------------------- over restarts
+
+  /** Something of a conference (null: of what all share) is not what it was. */
+  touch(conference: string | null): void {
+    this.kept.delete(conference);
+    const { watcher, changed } = this;
+    if (watcher === null || this.closed) return;
+    if (changed.size === 0) {
+      queueMicrotask(() => {
+        const told = [...changed];
+        changed.clear();
+        if (!this.closed) for (const each of told) watcher(each);
+      });
+    }
+    changed.add(conference);
+  }
+
+  /** Tells what has changed, later and once for many changes. */
+  watch(watcher: (conference: string | null) => void): void {
+    this.watcher = watcher;
+  }
+
+  /** What is to be kept of a conference (null: of what all share); made anew only when something has changed. */
+  keep(conference: string | null, make: () => JsonObject | null): JsonObject | null {
+    const known = this.kept.get(conference);
+    if (known) return known;
+    const made = make();
+    if (made) this.kept.set(conference, made);
+    return made;
+  }
+
+  /** What all conferences share. */
+  saved(): JsonObject {
+    const system: SavedSystem = {
+      version: 1,
+      down: this.frontEnds.casualties,
+      route: this.route.saved(),
+      lobbyNext: [...this.lobbyNext],
+    };
+    return system as unknown as JsonObject;
+  }
+
+  /** The same, as it was kept; false when it cannot be used. */
+  restoreSaved(saved: JsonObject): boolean {
+    const read = readSystem(saved);
+    if (!read) return false;
+    const { down, route, lobbyNext } = read;
+    for (const name of down) {
+      const frontEnd = this.frontEnds.livingOne(name);
+      if (frontEnd) this.frontEnds.kill(frontEnd);
+    }
+    this.route.restoreSaved(route, () => this.connectionMayBeBack());
+    for (const conference of lobbyNext) this.lobbyNext.add(conference);
+    this.touch(null);
+    return true;
+  }
+
   /** A front end dies, with all Focuses and MCUs on it. */
   kill(frontEnd: FrontEnd): void {
     this.frontEnds.kill(frontEnd);
-    for (const focus of this.foci.values()) focus.frontEndDied(frontEnd);
+    this.touch(null);
+    for (const focus of this.foci.values()) {
+      focus.frontEndDied(frontEnd);
+      this.touch(focus.uri);
+    }
   }
 
   /** A front end is up again. What has moved away stays where it is. */
   restore(frontEnd: FrontEnd): void {
     this.frontEnds.restore(frontEnd);
-    for (const focus of this.foci.values()) focus.frontEndRestored();
+    this.touch(null);
+    for (const focus of this.foci.values()) {
+      focus.frontEndRestored();
+      this.touch(focus.uri);
+    }
   }
 
   /** Breaks a hop until it is restored, or for a time. */
   breakHop(how: Breakage, forMs: number | null): Hop {
     const hop = this.route.break(how, forMs, () => this.connectionMayBeBack());
+    this.touch(null);
     if (how === 'refuse') for (const line of this.lines()) line.connectionLost();
     return hop;
   }
@@ -87,6 +167,7 @@ export class System {
   /** Restores every broken hop. */
   restoreHops(): void {
     this.route.restore(this.route.hops, () => this.connectionMayBeBack());
+    this.touch(null);
   }
 
   private *lines(): Iterable<Line> {
@@ -94,6 +175,7 @@ export class System {
   }
 
   private connectionMayBeBack(): void {
+    this.touch(null);
     if (this.route.path === 'refuse') return;
     for (const line of this.lines()) line.connectionRestored();
   }
@@ -105,6 +187,7 @@ export class System {
     for (const { lines } of this.members) lines.clear();
     this.members.clear();
     this.foci.clear();
+    this.kept.clear();
     this.lobbyNext.clear();
     this.agenda.close();
   }

@@ -5,7 +5,7 @@ import { Dialog } from './dialog';
 import type { Body, Exchange } from './exchange';
 import type { IncomingRequestMessage } from './library';
 import { MediaWatch } from './media';
-import { asksForNewRoute, calledOff, dialogGone, meaningOf, outcomeOf } from './outcome';
+import { asksForNewRoute, calledOff, dialogGone, meaningOf, outcomeOf, released } from './outcome';
 import type { SavedCall } from './saved';
 import { SessionDescription } from './session-description';
 import { SessionExpiration } from './session-expiration';
@@ -145,10 +145,11 @@ export class Call implements Usage {
     ended();
   }
 
-  /** Forgets the call, and says nothing to the far end. */
-  drop(): void {
+  /** Forgets the call without a word to the far end. */
+  release(): void {
     this.invitation?.abandon();
-    this.forget();
+    if (this.established) this.forget();
+    else this.failed(released());
   }
 
   /** Text into the call (RFC 3428, in a dialog). One that met a stale route is sent again when that is repaired. */
@@ -255,8 +256,9 @@ export class Call implements Usage {
   private readonly offering = (localHost: string): Body => this.description.offer(localHost);
 
   private answer(request: IncomingRequestMessage): Body {
+    const { version } = this.description;
     const body = this.description.answer(this.host.agent.localHost, request.body);
-    this.host.changed();
+    if (this.description.version !== version) this.host.changed();
     return body;
   }
 

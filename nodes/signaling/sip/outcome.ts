@@ -105,6 +105,11 @@ export function calledOff(): Outcome {
   return outcomeOfResponse({ status: 487, reason: 'Request Terminated', headers: {}, body: '' });
 }
 
+/** What becomes of a request whose port is released before its answer has come. */
+export function released(): Outcome {
+  return { kind: 'unreachable', cause: 'transport', written: true, message: 'the port was released' };
+}
+
 /** Whether the answer asks for a new route set, which a target refresh without the old one brings (MS-SIPRE, 3.7). */
 export function asksForNewRoute(outcome: Outcome): boolean {
   return outcome.kind === 'refused' && (outcome.recoveryAction?.includes('Dialog-Route-Set-Update') ?? false);

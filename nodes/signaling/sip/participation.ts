@@ -7,7 +7,7 @@ import { contactOf, Dialog } from './dialog';
 import type { Answer, Body, Draft, Exchange } from './exchange';
 import { type IncomingRequestMessage, type IncomingResponseMessage, token } from './library';
 import { McuView } from './mcu-view';
-import { dialogGone, findsRouteStale, meaningOf, outcomeOf } from './outcome';
+import { dialogGone, findsRouteStale, meaningOf, outcomeOf, released } from './outcome';
 import { isReferable, Referral, referTarget } from './referral';
 import type { SavedParticipation } from './saved';
 import { SessionDescription } from './session-description';
@@ -179,6 +179,13 @@ export class Participation implements Usage {
     });
   }
 
+  /** Forgets it without a word to the Focus. What waits for an answer gets one. */
+  release(): void {
+    const isEntering = this.phase === 'entering';
+    this.replace();
+    if (isEntering) this.host.tell(this, { event: 'join-failed', dialog: this.number, outcome: released() });
+  }
+
   /** Asks for a full document; with `anew`, in a new subscription. */
   refreshRoster(anew: boolean): void {
     if (this.hasDialog) this.subscription?.ask(anew);
@@ -255,8 +262,9 @@ export class Participation implements Usage {
   }
 
   private answer(request: IncomingRequestMessage): Body {
+    const { version } = this.description;
     const body = this.description.answer(this.host.agent.localHost, request.body);
-    this.host.changed();
+    if (this.description.version !== version) this.host.changed();
     return body;
   }
 

@@ -15,7 +15,8 @@ export class SessionDescription {
   private origin = '';
   /** The address of the media. */
   private host = '';
-  private version = 0;
+  /** Grows with each change (RFC 3264, 8). */
+  version = 0;
   private streams: string[] = [];
 
   constructor(

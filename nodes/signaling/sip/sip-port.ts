@@ -5,7 +5,7 @@
 import { setImmediate as eventsHaveLeft } from 'node:timers/promises';
 import type { JsonObject } from '../../recovery/messages';
 import type { Outcome, SignalingEffect, SignalingEvent } from '../../recovery/signaling';
-import type { Clock, ResumablePort } from '../port';
+import type { Clock, SignalingPort } from '../port';
 import type { Credentials } from './authentication';
 import { Call, type CallHost } from './call';
 import { Dialog } from './dialog';
@@ -37,7 +37,7 @@ export interface SipOptions extends NextHopOptions {
 }
 
 /** Signaling over SIP. */
-export class SipPort implements ResumablePort {
+export class SipPort implements SignalingPort {
   private readonly agent: UserAgent;
   private readonly conferences = new Map<string, Conference>();
   private closing: Promise<void> | null = null;
@@ -142,6 +142,7 @@ export class SipPort implements ResumablePort {
     // What becomes of the conferences here is not what is to be kept of them.
     this.watcher = null;
     this.agent.release();
+    for (const conference of this.conferences.values()) conference.release();
     await eventsHaveLeft();
     for (const conference of [...this.conferences.keys()]) this.abandon(conference);
   }
@@ -251,11 +252,16 @@ class Conference implements ParticipationHost, CallHost {
     for (const call of [...this.calls.values()]) call.end();
   }
 
-  /** The conference is detached without a word. */
+  /** The conference is detached without a word to the far end. */
   abandon(): void {
     this.attached = false;
-    this.participation?.replace();
-    for (const call of [...this.calls.values()]) call.drop();
+    this.release();
+  }
+
+  /** What waits for an answer gets one, and nothing is said to the far end any more. */
+  release(): void {
+    this.participation?.release();
+    for (const call of [...this.calls.values()]) call.release();
   }
 
   /** What another process needs to go on; null where nothing is open. */

@@ -1,6 +1,6 @@
 /** The real client stack joined to the real server without sockets, in virtual time. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock, ResumablePort } from '../../../nodes/signaling/port';
+import type { Clock, SignalingPort } from '../../../nodes/signaling/port';
 import { type Flow, type FlowAddress, FlowError, type FlowListener } from '../../../nodes/signaling/sip/flow/flow';
 import type { Link } from '../../../nodes/signaling/sip/server/link';
 import type { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
@@ -95,7 +95,7 @@ export async function passVirtually(clock: VirtualClock, ms: number): Promise<vo
 }
 
 /** A client of the server, in virtual time; while it closes, time passes by itself. */
-export function memoryPort(server: SipServer, uri: string, clock: VirtualClock): ResumablePort {
+export function memoryPort(server: SipServer, uri: string, clock: VirtualClock): SignalingPort {
   const options = { uri, host: '127.0.0.1', transport: 'tcp', commands: 'cccp' } as const;
   const port = new SipPort(options, clock, (_, listener) => new MemoryFlow(server, clock, listener));
   return {

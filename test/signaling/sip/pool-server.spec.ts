@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from '../../../nodes/signaling/pool/pool';
-import type { Clock, ResumablePort } from '../../../nodes/signaling/port';
+import type { Clock, SignalingPort } from '../../../nodes/signaling/port';
 import { SipServer } from '../../../nodes/signaling/sip/server/sip-server';
 import { SipPort } from '../../../nodes/signaling/sip/sip-port';
 import { VirtualClock } from '../../support/virtual-clock';
@@ -31,7 +31,7 @@ async function memoryPeer(): Promise<Peer> {
   const pool = new Pool({}, clock);
   const server = serverOf(pool, clock);
   await server.load();
-  const makePort = (): ResumablePort => memoryPort(server, alice, clock);
+  const makePort = (): SignalingPort => memoryPort(server, alice, clock);
   return {
     port: makePort(),
     restart: makePort,

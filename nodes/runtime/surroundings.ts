@@ -1,0 +1,43 @@
+/** What a node needs of the Node-RED that it lives in. */
+import type { Node, NodeAPI } from 'node-red';
+import type { Source } from '../recovery/messages';
+import { migrate } from '../recovery/migrations';
+import type { MachineState } from '../recovery/step';
+import { deploymentsOf, keyOf } from './deployment';
+import type { Context } from './keeping/context-keeper';
+import { ownRecord } from './keeping/keeper';
+import { keeperFor } from './keeping/keepers';
+import type { Surroundings } from './lasting-node';
+import { type NodeConfig, textOf } from './settings';
+
+/** The surroundings of a node. */
+export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
+  const keepState = textOf(config, 'keepState', 'none');
+  return {
+    deployments: deploymentsOf(RED),
+    keepState,
+    makeKeeper: (report) => {
+      // Asking for the context of a node makes one.
+      if (keepState === 'none') return null;
+      const { userDir = '.', contextStorage } = RED.settings as { userDir?: string; contextStorage?: unknown };
+      return keeperFor(keepState, {
+        node: keyOf(node),
+        userDir,
+        context: node.context() as unknown as Context,
+        contextStorage,
+        migrate: (state) => migrated(source, state),
+        report,
+        log: (text) => node.warn(text),
+      });
+    },
+  };
+}
+
+/** Throws an Error that says what is wrong with a state which is none. */
+function migrated(source: Source, state: MachineState): { state: MachineState } | { newer: true } {
+  // The numbering of a node's facts, which is no machine's.
+  if (state.conference === ownRecord) return { state };
+  const read = migrate(source, state);
+  if ('unusable' in read) throw new Error(read.unusable);
+  return 'state' in read ? read : { newer: true };
+}
