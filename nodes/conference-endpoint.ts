@@ -1,5 +1,6 @@
 /** The conference-endpoint config node: who we are, and which conferencing system we talk to. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { complaintAboutVersion, migrateConfig } from './runtime/config-versions';
 import { systemClock } from './runtime/deadlines';
 import { deploymentsOf, type Heritage, keyOf } from './runtime/deployment';
 import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
@@ -81,9 +82,8 @@ function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: Signaling
   return { port: new SipPort(options, systemClock), pool: null };
 }
 
-/** Empty is as DNS says; but flows from before there was a choice mean 5060. */
-function portOf(config: NodeConfig): { port?: number } {
-  const { port = 5060 } = config;
+/** Empty is as DNS says. */
+function portOf({ port }: NodeConfig): { port?: number } {
   return port === '' ? {} : { port: Number(port) };
 }
 
@@ -155,9 +155,11 @@ export = (RED: NodeAPI): void => {
 
   function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
-    const settings = config as unknown as NodeConfig;
+    const settings = migrateConfig('conference-endpoint', config as unknown as NodeConfig);
     // Its users have a red status of their own; this is the one line that says why.
     const complain = (error: Error): void => this.error(`conference-endpoint: ${error.message}`);
+    const complaint = complaintAboutVersion('conference-endpoint', settings);
+    if (complaint !== null) complain(new Error(complaint));
     const secrets = this.credentials ?? {};
     const text = settingsText(settings, secrets);
     const heritage = deployments.take(keyOf(this));

@@ -14,6 +14,7 @@ import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
+import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
 import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
 import {
@@ -352,7 +353,7 @@ function statusOf(state: ConferenceSessionState): Status {
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('conference-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
-    const settings = config as unknown as NodeConfig;
+    const settings = migrateConfig('conference-session', config as unknown as NodeConfig);
     const surroundings = surroundingsOf(RED, this, settings, 'conference-session');
     new ConferenceSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });

@@ -13,6 +13,7 @@ import {
 import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
+import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
 import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
@@ -219,7 +220,7 @@ function statusOf(state: McuSessionState): Status {
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('mcu-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
-    const settings = config as unknown as NodeConfig;
+    const settings = migrateConfig('mcu-session', config as unknown as NodeConfig);
     const surroundings = surroundingsOf(RED, this, settings, 'mcu-session');
     new McuSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });

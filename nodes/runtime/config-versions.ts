@@ -45,7 +45,7 @@ const migrations: { readonly [type in Source | 'conference-endpoint']: readonly 
 
 /** An endpoint always had port 5060, until an empty one came to mean what DNS says. */
 function withPort(config: NodeConfig): NodeConfig {
-  return { port: '5060', ...config };
+  return { ...config, port: config.port ?? '5060' };
 }
 
 /** A duration without a unit has always counted in milliseconds. */

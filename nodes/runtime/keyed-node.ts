@@ -91,6 +91,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     protected readonly options: KeyedNodeOptions,
   ) {
     super(node, surroundings);
+    if (surroundings.complaint !== null) this.trouble(surroundings.complaint);
     node.on('input', (message, send, done) => this.receive(message, send as Send, done));
   }
 

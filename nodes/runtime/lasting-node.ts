@@ -12,6 +12,8 @@ import type { Keeper, SavedRecord } from './keeping/keeper';
 
 /** What a node needs of the Node-RED around it. */
 export interface Surroundings {
+  /** What is wrong with the node's configuration as a whole; null when nothing is. */
+  complaint: string | null;
   deployments: Deployments;
   /** What its dialog says of keeping state; another choice makes another keeper. */
   keepState: string;

@@ -3,6 +3,7 @@ import type { Node, NodeAPI } from 'node-red';
 import type { Source } from '../recovery/messages';
 import { migrate } from '../recovery/migrations';
 import type { MachineState } from '../recovery/step';
+import { complaintAboutVersion } from './config-versions';
 import { deploymentsOf, keyOf } from './deployment';
 import type { Context } from './keeping/context-keeper';
 import { ownRecord } from './keeping/keeper';
@@ -14,6 +15,7 @@ import { type NodeConfig, textOf } from './settings';
 export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
   const keepState = textOf(config, 'keepState', 'none');
   return {
+    complaint: complaintAboutVersion(source, config),
     deployments: deploymentsOf(RED),
     keepState,
     makeKeeper: (report) => {

@@ -272,6 +272,21 @@ describe('wrong settings', () => {
     assert.deepEqual(flow.states(), ['Idle → Connecting, JoinRequested', 'Connecting → Idle, JoinFailed']);
   });
 
+  it('a configuration of a newer version: a red status that says so, and the node runs on what it knows', async () => {
+    flow = await Flow.load([
+      tab,
+      packNode('conference-endpoint', 'endpoint', { configVersion: 99 }),
+      packNode('conference-session', 'session', { configVersion: 99 }),
+      packNode('give-up-timer', 'give-up', { configVersion: 99 }),
+    ]);
+    assert.equal(flow.takeErrors().length, 3);
+    for (const id of ['session', 'give-up']) {
+      assert.equal(flow.status(id)?.fill, 'red');
+      assert.equal(flow.status(id)?.text, 'newer configuration');
+    }
+    assert.equal(await flow.askAndWait('session', 'join'), undefined);
+  });
+
   it('an endpoint from before there was a choice of transports means TCP and port 5060', async () => {
     flow = await Flow.load([
       tab,

@@ -98,6 +98,7 @@ class LivingNode extends LastingNode {
     const emitter = new EventEmitter();
     const node = Object.assign(emitter, { id: 'node', error: (text: string | Error) => log.push(`error: ${text}`) });
     super(node as unknown as Node, {
+      complaint: null,
       deployments: runtime.deployments,
       keepState,
       makeKeeper: (report) => {
