@@ -84,7 +84,7 @@ function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: Signaling
 
 /** Empty is as DNS says. */
 function portOf({ port }: NodeConfig): { port?: number } {
-  return port === '' ? {} : { port: Number(port) };
+  return port === undefined || port === '' ? {} : { port: Number(port) };
 }
 
 /** Those of some texts that are not empty. */

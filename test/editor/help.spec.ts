@@ -40,6 +40,18 @@ describe('help', () => {
     });
   }
 
+  it('of every node that keeps state says how it tells that it could not', () => {
+    const keeping = Object.keys(commands).filter((type) =>
+      readFileSync(join(packageRoot, `nodes/${type}.html`), 'utf8').includes('keepState'),
+    );
+    assert.equal(keeping.length, 5);
+    for (const type of keeping) {
+      const terms = termsOf(readFileSync(join(packageRoot, `locales/en-US/${type}.html`), 'utf8'));
+      for (const word of ['operation-failed', 'keep-state', 'StateNotKept'])
+        assert.ok(terms.has(word), `${word}: ${type}`);
+    }
+  });
+
   it('names every event somewhere', () => {
     assert.ok(events.size > 20);
     for (const event of events) assert.ok(allTerms.has(event), event);
