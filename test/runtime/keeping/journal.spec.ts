@@ -71,7 +71,7 @@ describe('the journal', () => {
   }
 
   it('PER-2 a crash at any byte leaves what had been saved up to some point', async () => {
-    const states = await saveAtRandom(200);
+    const states = await saveAtRandom(80);
     const whole = readFileSync(journalPath(directory.path));
     let reached = 0;
     for (let length = 0; length <= whole.length; length += 1) {
