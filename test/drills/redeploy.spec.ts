@@ -1,6 +1,6 @@
 /**
- * Deployments of a real Node-RED by its HTTP API, as the editor does them, in every state of a session: on SIP, through
- * Kamailio, where what is sent can be counted.
+ * Deployments of a real Node-RED by its HTTP API, as the editor does them, in every state of a session: on the embedded
+ * pool, and on SIP, through Kamailio, where what is sent can be counted.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -225,4 +225,115 @@ describe('drill: deployments on SIP', function () {
       assert.equal((await drill.status()).state, 'Idle');
     });
   });
+});
+
+describe('drill: deployments on the embedded pool', function () {
+  this.timeout(120_000);
+  let drill: Drill;
+  let flow: FlowNode[];
+  let deployments = 0;
+
+  before(async () => {
+    const settings = { 'conference-endpoint': { failoverDelay: '500', failoverDelayUnit: 'ms', latency: '30', latencyUnit: 'ms' } };
+    flow = flowWith(merge(quick, settings));
+    drill = await Drill.start(flow);
+  });
+
+  after(async () => {
+    await drill?.stop();
+  });
+
+  const deploy = async (type: DeploymentType): Promise<void> => {
+    deployments += 1;
+    const renamed = flow.map((node) => (node.type === 'tab' ? node : { ...node, name: `deployment ${deployments}` }));
+    await drill.nodeRed.deploy(renamed, type);
+  };
+
+  const injure = (command: string, more = {}): void => drill.ask('fault-injector', { command, ...more });
+
+  for (const type of ['full', 'flows', 'nodes'] as const) {
+    describe(type, () => {
+      afterEach(async function () {
+        drill.ask('conference-session', 'terminate');
+        if ((await drill.status()).state !== 'Disconnected') await drill.session('Disconnected');
+        if (this.currentTest?.state === 'passed') drill.check();
+      });
+
+      it('Connecting: the join goes on (PER-1)', async () => {
+        drill.mark();
+        drill.ask('conference-session', 'join');
+        await drill.session('Connecting');
+        await deploy(type);
+        await drill.session('Connected');
+        await drill.next<OperationCompleted>({ event: 'operation-completed', operation: 'join' });
+        assert.deepEqual(drill.path(), ['Connecting JoinRequested', 'Connected Joined']);
+      });
+
+      it('InLobby: it waits, and is let in (PER-1)', async () => {
+        drill.mark();
+        injure('place-in-lobby');
+        drill.ask('conference-session', 'join');
+        await drill.session('InLobby');
+        await deploy(type);
+        injure('admit');
+        await drill.session('Connected');
+        assert.deepEqual(drill.path(), ['Connecting JoinRequested', 'InLobby PlacedInLobby', 'Connected Admitted']);
+      });
+
+      it('Connected, in a call that was lost by an MCU failover: it is available again (PER-1)', async () => {
+        await drill.join();
+        drill.ask('mcu-session', { command: 'call', media: ['audio'] }, 'audio-video');
+        await drill.next<CallStateChanged>({ event: 'call-state-changed', state: 'Established' });
+        drill.mark();
+        injure('roll-over-mcu', { mcu: 'audio-video', forMs: 500 });
+        await drill.mcu('audio-video', 'Retrying');
+        await deploy(type);
+        await drill.mcu('audio-video', 'Active');
+        await drill.next({ event: 'call-available' });
+        assert.deepEqual(drill.mcuPath('audio-video'), ['Retrying McuFailover', 'Active McuReportedActive']);
+      });
+
+      it('Reconnecting (recovering): it is healed, in the same outage (PER-1)', async () => {
+        await drill.join();
+        drill.mark();
+        injure('break-hop', { how: 'refuse' });
+        const lost = await drill.session('Reconnecting');
+        await deploy(type);
+        injure('restore-hop');
+        const back = await drill.session('Connected');
+        assert.equal(back.incident, lost.incident);
+        assert.deepEqual(drill.path(), ['Reconnecting (recovering) RouteBroken', 'Connected RouteHealed']);
+      });
+
+      for (const [phase, moment] of [
+        ['awaiting the failover', () => drill.session('Reconnecting')],
+        ['re-joining', () => drill.next({ event: 'failover-detected', phase: 'failed-over' })],
+      ] as const) {
+        it(`Reconnecting (${phase}): it is re-joined once, in the same outage (PER-1 PER-3 FE-11)`, async () => {
+          await drill.join();
+          drill.mark();
+          injure('kill-front-end');
+          drill.ask('conference-session', 'lock');
+          const lost = await drill.session('Reconnecting');
+          await moment();
+          await deploy(type);
+          const back = await drill.session('Connected');
+          injure('restore-front-end');
+          assert.equal(back.incident, lost.incident);
+          assert.deepEqual(drill.path(), ['Reconnecting (rejoining) FocusFailover', 'Connected Rejoined']);
+          assert.equal((await drill.status()).dialog, Number(lost.dialog) + 1);
+        });
+      }
+
+      it('Disconnecting: it is left (PER-1)', async () => {
+        await drill.join();
+        drill.mark();
+        drill.ask('conference-session', 'terminate');
+        await drill.session('Disconnecting');
+        await deploy(type);
+        await drill.session('Disconnected');
+        assert.deepEqual(drill.path(), ['Disconnecting TerminateRequested', 'Disconnected TerminateRequested']);
+      });
+    });
+  }
 });
