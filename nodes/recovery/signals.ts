@@ -47,11 +47,13 @@ export function signalOfOutcome({
     ...(purpose === 'operation' ? { operationId: requestId } : {}),
     ...(purpose === 'heal' ? { attempt: attemptOf(requestId) } : {}),
   };
+  // After a restart, the dialog is looked for when it suits us: that teaches no interval.
+  const isHeartbeat = purpose === 'refresh' && requestId !== 'resume';
   switch (outcome.kind) {
     case 'unsupported':
       return purpose === 'operation' ? null : { signal: 'response', ...common, status: 501 };
     case 'ok':
-      if (purpose === 'refresh') return { signal: 'heartbeat', ...common, roundTripMs: elapsedMs };
+      if (isHeartbeat) return { signal: 'heartbeat', ...common, roundTripMs: elapsedMs };
       return { signal: 'response', ...common, status: outcome.status };
     case 'refused': {
       const { status, recoveryAction, retryAfterMs, diagnostics } = outcome;
@@ -65,8 +67,7 @@ export function signalOfOutcome({
       };
     }
     case 'unreachable':
-      if (outcome.cause === 'timeout')
-        return { signal: purpose === 'refresh' ? 'heartbeat-missed' : 'timeout', ...common };
+      if (outcome.cause === 'timeout') return { signal: isHeartbeat ? 'heartbeat-missed' : 'timeout', ...common };
       return { signal: 'transport-lost', ...common };
   }
 }

@@ -1,6 +1,7 @@
 /** What becomes of the sessions when the process ends, and another one reads their state. */
 import assert from 'node:assert/strict';
 import { type ConferenceSessionInput, conferenceSession } from '../../nodes/recovery/conference-session';
+import type { Outcome } from '../../nodes/recovery/signaling';
 import { effectsOf, only } from '../support/driver';
 import {
   bound,
@@ -35,6 +36,7 @@ import {
   rejoining,
   routeLost,
   type Session,
+  silence,
   stateOf,
   states,
   terminate,
@@ -77,6 +79,18 @@ describe('conference session, after a restart', () => {
     for (const phase of phases.filter((each) => !(inDialog as readonly string[]).includes(each))) {
       inEach([phase], (session) => assert.ok(!restart(session).kinds.includes('resume')));
     }
+  });
+
+  // Found by simulation, seed 2868030673: the detector learned an interval from it, by which every heartbeat was late.
+  it('PER-9 DET-7 what is asked after a restart is no heartbeat, answered or not', () => {
+    const signals = (how: Outcome) => {
+      const session = connected();
+      session.give(restarted);
+      const answer = outcome('resume', how, { purpose: 'refresh', method: 'UPDATE' });
+      return only(session.give(answer).messages, 'signal').map(({ signal, purpose }) => [signal, purpose]);
+    };
+    assert.deepEqual(signals(ok), [['response', 'refresh']]);
+    assert.deepEqual(signals(silence), [['timeout', 'refresh']]);
   });
 
   it('PER-9 HOP-14 the session timer of a broken route stands still in the new process too', () => {

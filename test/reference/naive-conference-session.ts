@@ -480,7 +480,7 @@ export class NaiveConferenceSession {
   }
 
   private answered({ requestId, purpose, outcome, method }: Extract<SignalingEvent, { event: 'outcome' }>): void {
-    const said = signalOf(purpose, outcome);
+    const said = signalOf(purpose, requestId, outcome);
     if (said) this.signal({ ...said, purpose, method });
     if (this.state === 'Connecting' || this.state === 'Disconnecting' || this.rejoinSent) return;
     // HOP-17: whoever asks for a new registration gets one with the next repair, until a repair gets through.
@@ -886,8 +886,8 @@ function severityOf(previous: ConferenceState, state: ConferenceState, reason: S
 }
 
 /** The signal that a request's end gives; null for an operation of which nothing was sent. */
-function signalOf(purpose: string, outcome: Outcome): Said | null {
-  const heartbeat = purpose === 'refresh';
+function signalOf(purpose: string, requestId: string, outcome: Outcome): Said | null {
+  const heartbeat = purpose === 'refresh' && requestId !== 'resume';
   if (outcome.kind === 'ok')
     return heartbeat ? { signal: 'heartbeat' } : { signal: 'response', status: outcome.status };
   if (outcome.kind === 'refused') return { signal: 'response', status: outcome.status };

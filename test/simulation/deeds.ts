@@ -19,6 +19,8 @@ export type Deed =
   | { deed: 'disturb'; disturbance: Disturbance }
   /** A node is deployed again: a policy forgets everything, an MCU session comes late. */
   | { deed: 'replace'; node: Exclude<NodeName, 'session'> }
+  /** The process ends at once, and the next one begins so much later. */
+  | { deed: 'restart'; downMs: number }
   /** The flows were started again: the session tells how things are. */
   | { deed: 'announce' };
 
@@ -236,6 +238,11 @@ export function disturbWire(wire: WireName): Draw {
   };
 }
 
+/** The process ends, and comes again. */
+export function drawRestart(chance: Chance): Deed {
+  return { deed: 'restart', downMs: chance.happens(0.5) ? 0 : chance.duration(1, 20_000) };
+}
+
 function replace(chance: Chance): Deed {
   return { deed: 'replace', node: chance.one(['audio-video', 'chat', 'detector', 'healer', 'give-up']) };
 }
@@ -353,6 +360,7 @@ export const drawDeed = of([
   [6, disturb],
   [2, replace],
   [1, () => ({ deed: 'announce' })],
+  [4, drawRestart],
   [2, () => terminate],
   [2, () => ({ deed: 'ask', of: 'session', request: { command: 'join' } as Asked })],
 ]);

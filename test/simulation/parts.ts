@@ -49,7 +49,7 @@ export type Asked = Request & JsonObject;
 
 /** A machine with its record and its deadlines. */
 export abstract class Part<State extends MachineState, Input, Effect extends { effect: string }> {
-  private readonly deadlines = new Map<string, () => void>();
+  private readonly deadlines = new Map<string, { at: number; callOff: () => void }>();
 
   constructor(
     protected readonly world: World,
@@ -94,14 +94,26 @@ export abstract class Part<State extends MachineState, Input, Effect extends { e
   private keepDeadline(effect: DeadlineEffect): void {
     const { deadline } = effect;
     const { clock } = this.world;
-    this.deadlines.get(deadline)?.();
+    this.deadlines.get(deadline)?.callOff();
     this.deadlines.delete(deadline);
     if (effect.effect === 'cancel-deadline') return;
-    const callOff = clock.after(effect.at - clock.now() + this.world.lateness(), () => {
+    const { at } = effect;
+    const callOff = clock.after(Math.max(0, at - clock.now()) + this.world.lateness(), () => {
       this.deadlines.delete(deadline);
       this.step({ input: 'deadline', deadline } as Input);
     });
-    this.deadlines.set(deadline, callOff);
+    this.deadlines.set(deadline, { at, callOff });
+  }
+
+  /** The process has ended: what was saved of the last step is all that there is, and time does not go on. */
+  stop(): void {
+    this.state = JSON.parse(JSON.stringify(this.state)) as State;
+    for (const { callOff } of this.deadlines.values()) callOff();
+  }
+
+  /** In the next process, deadlines are due when they were; those that are past, at once. */
+  goOn(): void {
+    for (const [deadline, { at }] of [...this.deadlines]) this.keepDeadline({ effect: 'set-deadline', deadline, at });
   }
 
   /** How many deadlines are set. */
@@ -111,7 +123,7 @@ export abstract class Part<State extends MachineState, Input, Effect extends { e
 
   /** The node is closed: nothing is due any more. */
   protected close(): void {
-    for (const callOff of this.deadlines.values()) callOff();
+    for (const { callOff } of this.deadlines.values()) callOff();
     this.deadlines.clear();
   }
 }
@@ -137,6 +149,12 @@ export class SessionPart
     if (request.command === 'join') this.world.endpoint.claim(conference, this);
     const operationId = this.world.operations.begin(this.name, request.command);
     this.step(operationRequest(request, operationId), operationId);
+  }
+
+  /** Goes on after a restart, with what the port knew. */
+  restart(signaling: JsonObject | null): void {
+    if (!conferenceSession.idle(this.state)) this.world.endpoint.takeUp(conference, this, signaling);
+    this.step({ input: 'restarted' });
   }
 
   /** Tells the policy nodes how things are. */
@@ -243,6 +261,11 @@ export class McuPart extends Part<McuSessionState, McuSessionInput, McuSessionEf
       9,
       () => `the ${this.mcu} session is ${phase}, and ${this.waiting} deadlines are set`,
     );
+  }
+
+  /** Goes on after a restart. */
+  restart(): void {
+    this.step({ input: 'restarted' });
   }
 
   /** The node is closed and comes again, as when only it is deployed. What it had begun is not waited for any more. */

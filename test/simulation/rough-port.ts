@@ -63,6 +63,7 @@ export class RoughPort implements SignalingPort {
   }
 
   restore(conference: string, saved: JsonObject): boolean {
+    this.dialog = (saved.line as { dialog: number }).dialog;
     return this.port.restore(conference, saved);
   }
 

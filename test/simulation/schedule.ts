@@ -15,6 +15,7 @@ import {
   drawMcuDeed,
   drawPatienceDeed,
   drawRequest,
+  drawRestart,
   drawTerminate,
 } from './deeds';
 import type { Asked } from './parts';
@@ -348,13 +349,19 @@ const lostAnswer: Shape = (chance, setting) => {
   ];
 };
 
+/** Something goes on, and the process is killed in the middle of it, and perhaps again. */
+const killed: Shape = (chance, setting) => [
+  ...chance.weighted(disturbances)(chance, setting),
+  ...times(chance.whole(1, 3), () => ({ when: drawWhen(chance, 10_000), deed: drawRestart(chance) })),
+];
+
 const call: Asked = { command: 'call', media: ['audio'] };
 
 const admitTwice: Deed = { deed: 'roughen', roughness: { rough: 'admitted', how: 'twice', count: 2 } };
 
 const dropMedia: Deed = { deed: 'fault', fault: { command: 'drop-media', mcu: 'audio-video' } };
 
-const shapes: readonly (readonly [number, Shape])[] = [
+const disturbances: readonly (readonly [number, Shape])[] = [
   [4, single],
   [5, piledUp],
   [5, surprises],
@@ -370,6 +377,8 @@ const shapes: readonly (readonly [number, Shape])[] = [
   [4, lobby],
   [1, lostAnswer],
 ];
+
+const shapes: readonly (readonly [number, Shape])[] = [...disturbances, [10, killed]];
 
 function drawWhen(chance: Chance, withinMs: number, fromMs = 0): When {
   if (chance.happens(0.35)) return drawMoment(chance);

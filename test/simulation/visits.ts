@@ -88,8 +88,8 @@ const callReasons: { readonly [reason in CallReason]?: boolean } = {
   ConferenceTerminated: true,
 };
 
-/** What only happens where a process ends, or another one takes over. */
-const ofManyProcesses: ReadonlySet<string> = new Set(['restarted', 'stand-down', 'stood-down', 'snapshot', 'restore']);
+/** What only happens where another one takes over. */
+const ofManyProcesses: ReadonlySet<string> = new Set(['stand-down', 'stood-down', 'snapshot', 'restore']);
 
 /** Counts visits of a whole run. */
 export class Visits {

@@ -29,10 +29,10 @@ function kindOf(input: ConferenceSessionInput | McuSessionInput): string {
 const callEndings: { readonly [reason in CallReason]?: readonly string[] } = {
   TerminatedByMcuFailover: ['verdict'],
   ConferenceTerminated: ['terminated', 'joined', 'report'],
-  HungUp: ['operation', 'call-ended'],
+  HungUp: ['operation', 'call-ended', 'restarted'],
   RemoteHungUp: ['call-ended'],
   MediaEnded: ['call-ended'],
-  Failed: ['call-failed'],
+  Failed: ['call-failed', 'restarted'],
 };
 
 /** What may lead out of the healing of a route. */
@@ -217,6 +217,7 @@ export class Watch {
     const { outage, world } = this;
     const { giveUpAfterMs } = world.setting.giveUp;
     if (!outage || outage.cancelled || outage.pausedAt !== null || giveUpAfterMs === 0 || world.wires.lossy) return;
+    if (world.down) return;
     const lastedMs = world.clock.now() - outage.countedFrom - outage.extendedMs;
     const allowedMs = giveUpAfterMs + world.slackMs;
     holds(lastedMs <= allowedMs, 6, () => `${lastedMs} ms in Reconnecting, of ${allowedMs} allowed`);

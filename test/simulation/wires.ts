@@ -91,6 +91,8 @@ export class Wires {
   /** Messages of the detector to the session may have changed places: `failed-over` before `failed` is waited for in vain. */
   verdictsSwapped = false;
   private readonly wires = new Map<WireName, Wire>();
+  /** Counts processes: what was sent in another one does not arrive. */
+  private process = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -115,6 +117,12 @@ export class Wires {
     wire.until = this.clock.now() + disturbance.forMs;
   }
 
+  /** The process has ended, and with it everything that was under way. */
+  empty(): void {
+    this.process += 1;
+    for (const wire of this.wires.values()) wire.latestAt = 0;
+  }
+
   /** All wires are in order again; what is on them arrives as it would have. */
   repair(): void {
     for (const wire of this.wires.values()) wire.disturbance = null;
@@ -123,7 +131,7 @@ export class Wires {
   /** A message leaves a node. As in Node-RED, it arrives after the node that sent it is done. */
   send(from: NodeName, message: Message): void {
     if (this.options.everythingWired && 'event' in message) {
-      for (const to of all) this.clock.after(0, () => this.deliver(to, message));
+      for (const to of all) this.deliverAfter(0, to, message);
       return;
     }
     for (const name of wiresFor(from, message)) {
@@ -154,6 +162,13 @@ export class Wires {
   }
 
   private arrive(wire: Wire, message: Message, delayMs: number): void {
-    for (const to of wire.to) this.clock.after(delayMs, () => this.deliver(to, message));
+    for (const to of wire.to) this.deliverAfter(delayMs, to, message);
+  }
+
+  private deliverAfter(delayMs: number, to: NodeName, message: Message): void {
+    const { process } = this;
+    this.clock.after(delayMs, () => {
+      if (process === this.process) this.deliver(to, message);
+    });
   }
 }

@@ -36,7 +36,8 @@ export class World {
   readonly setting: Setting;
   readonly meticulous: boolean;
   readonly operations = new Operations();
-  readonly endpoint: Endpoint;
+  /** Another one after each restart. */
+  endpoint: Endpoint;
   readonly wires: Wires;
   readonly watch: Watch;
   readonly session: SessionPart;
@@ -56,6 +57,8 @@ export class World {
   private depth = 0;
   /** Nothing is done to the conference any more. */
   private over = false;
+  /** Begins the next process; null while one is running. */
+  private begin: (() => void) | null = null;
   private phase = 'Idle';
 
   constructor(
@@ -106,6 +109,11 @@ export class World {
     this.pass(lastMs + schedule.tailMs);
     if (schedule.calm) this.calmDown();
     this.end();
+  }
+
+  /** Is there no process at present? */
+  get down(): boolean {
+    return this.begin !== null;
   }
 
   // -------------------------------------------------------------------------------------------------------- what parts need
@@ -161,7 +169,11 @@ export class World {
     if (this.over) return;
     this.options.see?.(this.clock.now(), 'fate', deed);
     switch (deed.deed) {
+      case 'restart':
+        if (!this.down) this.restart(deed.downMs);
+        return;
       case 'ask':
+        if (this.down) return;
         if (deed.request.command === 'extend' && ['armed', 'paused'].includes(this.giveUp.state.phase))
           this.watch.extended(deed.request.byMs as number);
         return this.nodes[deed.of].ask(deed.request);
@@ -169,19 +181,42 @@ export class World {
         this.pool.inject(deed.fault, conference);
         return;
       case 'happen':
-        return this.port.happen(conference, deed.occurrence);
+        if (!this.down) this.port.happen(conference, deed.occurrence);
+        return;
       case 'roughen':
         return this.port.roughen(deed.roughness);
       case 'disturb':
         return this.wires.disturb(deed.disturbance);
       case 'replace': {
+        if (this.down) return;
         const node = this.nodes[deed.node] as McuPart | AnyPolicy;
         node.replace();
         return this.session.announce();
       }
       case 'announce':
-        return this.session.announce();
+        if (!this.down) this.session.announce();
+        return;
     }
+  }
+
+  /** The process is killed; the next one has what was saved of the last steps, and nothing that was under way. */
+  private restart(downMs: number): void {
+    const { clock, nodes, port, wires, mcus, session } = this;
+    const signaling = JSON.parse(JSON.stringify(port.saved(conference)));
+    for (const node of Object.values(nodes)) node.stop();
+    port.abandon(conference);
+    wires.empty();
+    const callOff = clock.after(downMs, () => this.begin?.());
+    this.begin = () => {
+      callOff();
+      this.begin = null;
+      this.endpoint = new Endpoint(port, this.pool);
+      for (const mcu of mcus) this.endpoint.registerMcu(mcu);
+      this.endpoint.register(session);
+      for (const node of Object.values(nodes)) node.goOn();
+      const restarts = [() => session.restart(signaling), ...mcus.map((mcu) => () => mcu.restart())];
+      for (const restart of this.chance.happens(0.5) ? restarts : restarts.reverse()) restart();
+    };
   }
 
   // ------------------------------------------------------------------------------------------------------------------- time
@@ -198,6 +233,7 @@ export class World {
   private restore(): void {
     const { pool, wires, port } = this;
     this.over = true;
+    this.begin?.();
     wires.repair();
     port.smooth();
     pool.inject({ command: 'restore-hop' }, conference);
@@ -231,6 +267,7 @@ export class World {
       ({ deed }) =>
         deed.deed === 'happen' ||
         deed.deed === 'roughen' ||
+        deed.deed === 'restart' ||
         (deed.deed === 'fault' && deed.fault.command === 'break-hop'),
     );
   }
@@ -269,6 +306,9 @@ type AnyPolicy =
 
 function slackOf({ actions, setting }: Schedule): number {
   let slackMs = 2 * setting.latenessMs + 1;
-  for (const { deed } of actions) if (deed.deed === 'disturb') slackMs += 2 * deed.disturbance.byMs;
+  for (const { deed } of actions) {
+    if (deed.deed === 'disturb') slackMs += 2 * deed.disturbance.byMs;
+    if (deed.deed === 'restart') slackMs += deed.downMs;
+  }
   return slackMs;
 }
