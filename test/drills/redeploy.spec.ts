@@ -234,7 +234,9 @@ describe('drill: deployments on the embedded pool', function () {
   let deployments = 0;
 
   before(async () => {
-    const settings = { 'conference-endpoint': { failoverDelay: '500', failoverDelayUnit: 'ms', latency: '30', latencyUnit: 'ms' } };
+    const settings = {
+      'conference-endpoint': { failoverDelay: '500', failoverDelayUnit: 'ms', latency: '30', latencyUnit: 'ms' },
+    };
     flow = flowWith(merge(quick, settings));
     drill = await Drill.start(flow);
   });

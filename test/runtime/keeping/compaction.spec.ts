@@ -22,7 +22,8 @@ describe('compaction of the journal', () => {
     const keepers = ['one', 'two'].map((node) => directory.keeper(node));
     for (const keeper of keepers) await keeper.load();
     const expected = keepers.map(() => new Map<string, SavedRecord>());
-    let renamed = 0;
+    let compactions = 0;
+    let largest = 0;
     for (let seq = 1; seq <= 6_000; seq += 1) {
       const index = seq % 2;
       const conference = `sip:${Math.floor(random() * 40)}@x`;
@@ -32,11 +33,12 @@ describe('compaction of the journal', () => {
       if (seq % 50 === 0) {
         await saved(keepers[0] as never);
         const { size } = statSync(journalPath(directory.path));
-        if (size < 200_000) renamed += 1;
+        if (size < largest) compactions += 1;
+        largest = size < largest ? size : Math.max(largest, size);
       }
     }
     for (const keeper of keepers) await keeper.close();
-    assert.ok(renamed > 0, 'it was never compacted');
+    assert.ok(compactions > 0, 'it was never compacted');
     // 80 records of 2 kB are 160 kB: no more than a smallest compaction beyond that, and what went into both files.
     assert.ok(statSync(journalPath(directory.path)).size < 2.5e6);
     for (const [index, node] of ['one', 'two'].entries()) {
