@@ -2,6 +2,7 @@
  * What stands behind a conference-endpoint: the signaling port, and who serves which conference. Conference session and
  * MCU sessions of one conference meet here; nobody else knows both.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { McuSessionInput, McuSessionState } from '../recovery/mcu-session';
 import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
@@ -83,19 +84,26 @@ export class Endpoint {
 
   /**
    * Uses another port from now on, that of an endpoint with other settings: it takes up all conferences, and the nodes go on
-   * without noticing more than that their dialogs are resumed.
+   * without noticing more than that their dialogs are resumed. What it cannot go on with, because we are somebody else now
+   * or it is another system, is left.
    */
   async renew(port: SignalingPort, pool: Pool | null): Promise<void> {
     const { port: old } = this;
     const system = old.savedSystem();
-    const conferences = [...this.sessions.keys()].map((conference) => ({ conference, saved: old.saved(conference) }));
-    const released = old.release();
     Object.assign(this, { port, pool, failed: false });
     this.watch();
     if (system) port.restoreSystem(system);
-    for (const { conference, saved } of conferences) this.attach(conference, saved);
+    let saysGoodbye = false;
+    for (const conference of this.sessions.keys()) {
+      const saved = old.saved(conference);
+      if (this.attach(conference, saved) || !saved) continue;
+      old.detach(conference);
+      saysGoodbye = true;
+    }
     for (const holder of this.holders) holder.portRenewed();
-    await released;
+    // A BYE leaves in this turn, and nobody waits for its answer.
+    if (saysGoodbye) await turn();
+    await old.release();
   }
 
   private watch(): void {
@@ -105,9 +113,10 @@ export class Endpoint {
     });
   }
 
-  private attach(conference: string, saved: JsonObject | null): void {
+  /** False when what was saved could not be taken up. */
+  private attach(conference: string, saved: JsonObject | null): boolean {
     this.port.attach(conference, (event) => this.route(conference, event));
-    if (saved) this.port.restore(conference, saved);
+    return saved !== null && this.port.restore(conference, saved);
   }
 
   /** Something that the endpoint was to do beside serving sessions cannot be: they are told, those to come as well. */

@@ -159,6 +159,16 @@ describe('nodes at a SIP server', function () {
     assert.deepEqual(flow.states(), []);
   });
 
+  it('another URI of ours: the dialog is left by BYE, and is gone', async () => {
+    await start();
+    const said = focus.received.length;
+    flow.mark();
+    await flow.deploy(nodes({ uri: 'sip:carol@example.com' }), 'full');
+    const signal = await flow.waitFor(({ event, status }) => event === 'signal' && status === 481, '481');
+    assert.equal(signal.purpose, 'refresh');
+    await flow.until(() => focus.received.slice(said).some(({ what }) => what === 'BYE'), 'BYE');
+  });
+
   it('by default a call has no media, and nothing is told of any', async () => {
     await start();
     flow.ask('audio-video', { command: 'call', media: ['audio'] });
