@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { failoverDetector, failoverDetectorDefaults } from '../../nodes/recovery/failover-detector';
 import { giveUpTimer, giveUpTimerDefaults } from '../../nodes/recovery/give-up-timer';
-import { legalTransition, type PolicyState } from '../../nodes/recovery/policy';
+import { heardOf, legalTransition, type PolicyState, type SessionFact } from '../../nodes/recovery/policy';
 import { routeHealer, routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import type { Message, PolicyMachine } from '../../nodes/recovery/step';
 import { only } from '../support/driver';
@@ -160,6 +160,14 @@ describe('policy machines: facts out of order', () => {
       assert.equal(after.state.session, 'Connecting');
     });
   }
+});
+
+describe('what a machine remembers of the session', () => {
+  it('MSG-5 PER-6 a fact that does not say when it was told was told before any other', () => {
+    const fact = { seq: 3, dialog: 1, at: 'at some time' } as SessionFact;
+    assert.deepEqual(heardOf(fact), { heard: 3, heardAt: 0, dialog: 1 });
+    assert.equal(heardOf({ ...fact, at: '1970-01-01T00:00:01.000Z' }).heardAt, 1_000);
+  });
 });
 
 describe('incidents', () => {
