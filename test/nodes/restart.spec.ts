@@ -55,7 +55,7 @@ for (const keepState of ['journal', 'journal-fsync', 'context:kept']) {
       assert.equal(`${first.event} ${first.state} ${first.restored}`, 'session-status Connected true');
       assert.ok(first.seq > seq);
       assert.ok(others.every(({ restored }) => restored !== true));
-      await flow.waitFor(({ signal, purpose }) => signal === 'heartbeat' && purpose === 'refresh', 'resumed');
+      await flow.waitFor(({ purpose, status }) => purpose === 'refresh' && status === 200, 'resumed');
       assert.equal(status().calls.length, 1);
       assert.equal(status().placement, 'conference');
       assert.deepEqual(flow.states(), []);
