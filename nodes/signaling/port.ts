@@ -34,7 +34,7 @@ export interface SignalingPort {
    * for the effect `resume`. False, and nothing is done, when it cannot be used.
    */
   restore(conference: string, saved: JsonObject): boolean;
-  /** The same for what all conferences share; null where there is nothing. */
+  /** The same for what all conferences share, to be restored before them; null where there is nothing. */
   savedSystem(): JsonObject | null;
   restoreSystem(saved: JsonObject): boolean;
   /** Tells, later and once for many changes, that `saved` of a conference (null: of the system) is not what it was. */

@@ -21,6 +21,10 @@ class Place {
   ) {
     this.pool = new Pool(options, clock);
     this.port = this.pool.port(identity);
+    this.attach();
+  }
+
+  attach(): void {
     this.port.attach(conference, (event) => this.events.push(event));
   }
 
@@ -93,14 +97,19 @@ describe('a pool that is taken up by another process', () => {
     locked: (place) => place.request('before', 'operation'),
   };
 
-  for (const [name, reach] of Object.entries(situations)) {
+  const kinds: [string, Partial<PoolOptions>, (place: Place) => void][] = Object.entries(situations).map(
+    ([name, reach]) => [name, {}, reach],
+  );
+  kinds.push(['with jitter', { jitterMs: 30, seed: 7 }, () => {}]);
+
+  for (const [name, options, reach] of kinds) {
     it(`${name}: it behaves as it would have without that (PER-2)`, async () => {
-      const untouched = await joined();
+      const untouched = await joined(options);
       await call(untouched);
       reach(untouched);
       // Nothing is on its way just now: that would be lost with the process, as on a wire.
       await clock.advance(100);
-      const taken = untouched.again();
+      const taken = untouched.again(options);
       places.push(taken);
       assert.deepEqual(taken.pool.status(conference), untouched.pool.status(conference));
       untouched.events = [];
@@ -157,6 +166,130 @@ describe('a pool that is taken up by another process', () => {
     assert.equal(path, 'up');
   });
 
+  it('what was due meanwhile has happened in its order: each server is where it would be (PER-2)', async () => {
+    for (let seed = 1; seed <= 6; seed += 1) {
+      const options = { frontEnds: 4, seed };
+      const untouched = await joined(options);
+      untouched.inject({ command: 'kill-front-end' });
+      for (const mcu of ['audio-video', 'chat']) untouched.pool.inject({ command: 'roll-over-mcu', mcu }, conference);
+      const system = untouched.port.savedSystem() as JsonObject;
+      const saved = untouched.port.saved(conference) as JsonObject;
+      await clock.advance(10_000);
+      const taken = new Place(clock, options);
+      places.push(taken);
+      taken.port.restoreSystem(system);
+      taken.port.restore(conference, saved);
+      assert.deepEqual(taken.pool.status(conference), untouched.pool.status(conference), `seed ${seed}`);
+    }
+  });
+
+  it('a Focus that dies while it answers has lost the dialog (PER-2)', async () => {
+    const before = await joined();
+    const taken = before.again();
+    places.push(taken);
+    taken.perform({ effect: 'resume', dialog: 1, timeoutMs: 500 });
+    await clock.advance(15);
+    taken.inject({ command: 'kill-front-end' });
+    await clock.advance(100);
+    const outcome = taken.events.find((event) => event.event === 'outcome')?.outcome;
+    assert.ok(outcome?.kind === 'refused' && outcome.status === 481, JSON.stringify(outcome));
+  });
+
+  it('a call that was being placed is not there, and nothing of it is kept for ever (PER-1)', async () => {
+    const before = await joined();
+    before.perform({ effect: 'place-call', callId: 'call-1', mcu: 'audio-video', media: ['audio'], timeoutMs: 1_000 });
+    for (const arrived of ['nowhere', 'at the MCU']) {
+      const taken = before.again();
+      places.push(taken);
+      assert.deepEqual(taken.pool.status(conference).calls, [], arrived);
+      taken.perform({ effect: 'leave', dialog: 1, silently: false });
+      await clock.advance(15);
+      assert.equal(taken.port.saved(conference), null, arrived);
+    }
+  });
+
+  it('a connection that was lost comes back once, and is lost again later (PER-2)', async () => {
+    const untouched = await joined();
+    // The fault is that of another conference: a hop is everybody's.
+    untouched.port.saved(conference);
+    untouched.pool.inject({ command: 'break-hop', how: 'refuse', forMs: 1_000 }, 'sip:other@pool.example');
+    await clock.advance(10);
+    for (const hopIs of ['broken', 'back']) {
+      const taken = untouched.again();
+      places.push(taken);
+      untouched.events = [];
+      await clock.advance(2_000);
+      for (const place of [untouched, taken]) place.inject({ command: 'break-hop', how: 'refuse', forMs: 1_000 });
+      await clock.advance(2_000);
+      assert.deepEqual(taken.events, untouched.events, hopIs);
+    }
+  });
+
+  it('a pool with more servers: what waited for one lives there (PER-1)', async () => {
+    const before = await joined({ frontEnds: 1 });
+    before.inject({ command: 'kill-front-end' });
+    await clock.advance(5_000);
+    const taken = before.again({ frontEnds: 2 });
+    places.push(taken);
+    await clock.advance(5_000);
+    const { focus, mcus } = taken.pool.status(conference);
+    assert.equal(focus, 'front-end-2');
+    for (const mcu of Object.values(mcus as object)) assert.deepEqual(mcu, { report: 'active', frontEnd: focus });
+  });
+
+  it('a pool without an MCU: nobody shows the media of a call to it (PER-1)', async () => {
+    const before = await joined();
+    await call(before);
+    const taken = before.again({ mcus: ['chat'] });
+    places.push(taken);
+    taken.perform({ effect: 'resume', dialog: 1, timeoutMs: 500 });
+    await clock.advance(100);
+    const document = taken.events.find((event) => event.event === 'document')?.document;
+    const ourselves = document?.users.find(({ entity }) => entity === identity.uri);
+    assert.ok(ourselves);
+    assert.deepEqual(
+      ourselves.endpoints.flatMap(({ media }) => media),
+      [],
+    );
+  });
+
+  it('taken up where it went on without us: what was lost meanwhile stays lost (PER-2)', async () => {
+    const place = await joined();
+    await call(place);
+    const saved = place.port.saved(conference) as JsonObject;
+    place.port.abandon(conference);
+    place.attach();
+    assert.equal(place.port.saved(conference), null, 'nothing is kept of what was abandoned');
+    place.port.restore(conference, saved);
+    place.perform({ effect: 'resume', dialog: 1, timeoutMs: 500 });
+    await clock.advance(100);
+    place.port.abandon(conference);
+    place.inject({ command: 'kill-front-end' });
+    place.pool.inject({ command: 'roll-over-mcu', mcu: 'audio-video' }, conference);
+    await clock.advance(5_000);
+    place.attach();
+    place.port.restore(conference, saved);
+    place.perform({ effect: 'resume', dialog: 1, timeoutMs: 500 });
+    await clock.advance(100);
+    place.perform({ effect: 'refresh-call', callId: 'call-1', mcu: 'audio-video' });
+    await clock.advance(100);
+    const statuses = place.events.flatMap((event) =>
+      event.event === 'outcome' ? [event.outcome.kind === 'refused' ? event.outcome.status : event.outcome.kind] : [],
+    );
+    assert.deepEqual(statuses, ['ok', 481]);
+    assert.equal(place.events.at(-1)?.event, 'call-ended');
+  });
+
+  it('a join that nothing came of leaves nothing to be kept', async () => {
+    const place = new Place(clock, {});
+    places.push(place);
+    place.inject({ command: 'break-hop', how: 'silent' });
+    place.perform({ effect: 'join', dialog: 1, rejoin: false });
+    assert.ok(place.port.saved(conference));
+    await clock.advance(60_000);
+    assert.equal(place.port.saved(conference), null);
+  });
+
   it('a pool with other servers: what lived where there is nothing any more fails over (PER-1)', async () => {
     const before = await joined({ frontEnds: 8 });
     await call(before);
@@ -189,6 +322,10 @@ describe('a pool that is taken up by another process', () => {
     const taken = before.again();
     places.push(taken);
     assert.equal(taken.pool.status(conference).participants, 4);
+    before.inject({ command: 'kill-front-end' });
+    const later = before.again();
+    places.push(later);
+    assert.equal(later.pool.status(conference).participants, 4, 'when the Focus has lost all dialogs');
   });
 
   it('changes are told once, later, and of the conference that they are in', async () => {

@@ -43,9 +43,9 @@ export class Call {
   }
 
   /** What is to be kept of it; `known` is whether its MCU knows it. */
-  saved(known: boolean): SavedCall {
-    const { callId, mcu, media, phase, flowing, flowingSince, packets, lastPacketAt } = this;
-    return { callId, mcu, media, phase, flowing, flowingSince, packets, lastPacketAt, known };
+  saved(known: boolean): Omit<SavedCall, 'phase'> {
+    const { callId, mcu, media, flowing, flowingSince, packets, lastPacketAt } = this;
+    return { callId, mcu, media, flowing, flowingSince, packets, lastPacketAt, known };
   }
 
   /** Text travels as signaling; all other media are packets. */

@@ -125,7 +125,11 @@ export class Focus {
   /** What is to be kept, as far as one participant of ours is concerned. */
   saved(ours: Subscriber): SavedFocus {
     const { uri } = ours.identity;
-    const isGuest = ({ entity }: DocumentUser): boolean => entity !== uri && this.dialogs.has(entity);
+    // Also those whose dialogs the Focus has lost.
+    const guests = new Set(this.dialogs.keys());
+    for (const { identity, lines } of this.system.members) if (lines.has(this.uri)) guests.add(identity.uri);
+    guests.delete(uri);
+    const isGuest = ({ entity }: DocumentUser): boolean => guests.has(entity);
     const dialog = this.dialogs.get(uri);
     const { properties, host, moves, move, failed } = this;
     return {
@@ -158,22 +162,28 @@ export class Focus {
     this.moves = moves;
     this.host = frontEnds.livingOne(host);
     const failed = frontEnds.named(move?.failed ?? '') ?? null;
-    if (move && move.at <= agenda.now()) this.placeFocus(failed);
+    // What waited for a front end need not wait where there is one.
+    const someLive = frontEnds.living > 0;
+    const past: { at: number; run: () => void }[] = [];
+    if (move && move.at <= agenda.now()) past.push({ at: move.at, run: () => this.placeFocus(failed) });
     else if (move) this.moveAt(move.at, failed);
-    else if (this.host === null && host !== null) this.moveAt(agenda.now() + options.failoverMs, null);
+    else if (this.host === null && (host !== null || someLive)) this.moveAt(agenda.now() + options.failoverMs, null);
     for (const mcu of this.mcus) {
       const kept = mcus.find(({ name }) => name === mcu.name);
       mcu.failed = frontEnds.named(kept?.failed ?? '') ?? null;
       mcu.report = kept?.report ?? 'inactive';
       mcu.host = frontEnds.livingOne(kept?.host ?? null);
       if (kept && kept.activationAt !== null) {
-        if (kept.activationAt <= agenda.now()) this.comeUp(mcu);
+        if (kept.activationAt <= agenda.now()) past.push({ at: kept.activationAt, run: () => this.comeUp(mcu) });
         else this.activateAt(mcu, kept.activationAt);
-      } else if (mcu.host === null && (!kept || kept.host !== null)) {
-        mcu.report = kept ? 'failing-over' : 'inactive';
+      } else if (mcu.host === null && (!kept || kept.host !== null || someLive)) {
+        if (kept && kept.host !== null) mcu.report = 'failing-over';
         this.activateAt(mcu, agenda.now() + (kept ? options.mcuFailoverMs : options.mcuActivationMs));
       }
     }
+    // Where each finds a place depends on where the others are by then.
+    past.sort((one, other) => one.at - other.at);
+    for (const { run } of past) run();
   }
 
   /** The dialog that a participant had when it was kept, if the Focus has not lost it since. */

@@ -16,7 +16,7 @@ import { Call, type Caller } from './call';
 import { Dialog, type Mcu, type Subscriber } from './focus';
 import { focusOperations, mcuOperations } from './operations';
 import { inviteTimeoutMs, poolLimits } from './options';
-import { readConference, type SavedConference } from './saved';
+import { readConference, type SavedCall, type SavedConference } from './saved';
 import type { Identity, Member, System } from './system';
 
 type Effect<Name extends SignalingEffect['effect']> = Extract<SignalingEffect, { effect: Name }>;
@@ -196,7 +196,7 @@ export class Line implements Subscriber, Caller {
         answering = this.dialogAtFocus(dialog);
         return answering === null ? dialogGone() : this.answer(effect, answering);
       },
-      (outcome) => tell(answering?.lost && outcome.kind !== 'unreachable' ? dialogGone() : outcome),
+      (outcome) => tell(unlessLost(answering, outcome)),
     );
   }
 
@@ -368,6 +368,7 @@ export class Line implements Subscriber, Caller {
   connectionLost(): void {
     if (!this.established || !this.connected) return;
     this.connected = false;
+    this.touch();
     const { dialog } = this;
     this.system.agenda.after(0, () =>
       this.tell({ event: 'transport-lost', dialog, message: 'The first hop closed the connection.' }),
@@ -378,6 +379,7 @@ export class Line implements Subscriber, Caller {
   connectionRestored(): void {
     if (this.connected) return;
     this.connected = true;
+    this.touch();
     const { dialog } = this;
     if (this.established) this.system.agenda.after(0, () => this.tell({ event: 'transport-restored', dialog }));
   }
@@ -394,6 +396,7 @@ export class Line implements Subscriber, Caller {
       case 'ended':
         this.silence();
     }
+    this.touch();
     this.listener(event);
   }
 
@@ -468,7 +471,13 @@ export class Line implements Subscriber, Caller {
     const { dialog, established, connected, routeSet, sessionTimer, conferenceOver } = this;
     if (dialog === 0 && this.calls.size === 0) return null;
     const focus = this.system.foci.get(this.conference);
-    const calls = Array.from(this.calls.values(), (call) => call.saved(focus?.mcu(call.mcu)?.calls.has(call) === true));
+    const calls: SavedCall[] = [];
+    for (const call of this.calls.values()) {
+      const { phase } = call;
+      // One that is being placed ends with the process: its answer reaches nobody.
+      if (phase !== 'established' && phase !== 'over') continue;
+      calls.push({ ...call.saved(focus?.mcu(call.mcu)?.calls.has(call) === true), phase });
+    }
     const line = { dialog, established, connected, routeSet, sessionTimer, conferenceOver, calls };
     const saved: SavedConference = { version: 1, line, focus: focus?.saved(this) ?? null };
     // Plain data once and for all: documents that were sent may hold the same objects.
@@ -479,18 +488,30 @@ export class Line implements Subscriber, Caller {
   restore(saved: JsonObject): boolean {
     const read = readConference(saved);
     if (!read) return false;
-    const { line, focus } = read;
+    const { line, focus: kept } = read;
     const { calls, ...own } = line;
     Object.assign(this, own);
-    const restored = focus ? this.system.restored(this.conference, focus) : this.system.foci.get(this.conference);
-    if (focus?.dialog) restored?.resume(focus.dialog, this);
-    for (const kept of calls) {
-      const call = Call.restored(this, kept);
+    const { system, conference } = this;
+    const { uri } = this.identity;
+    // One that is there has gone on without us, and knows better what it still has.
+    const there = system.foci.get(conference);
+    const focus = there ?? (kept && system.restored(conference, kept));
+    let someLost = false;
+    for (const saved of calls) {
+      const call = Call.restored(this, saved);
       this.calls.set(call.callId, call);
-      const mcu = restored?.mcu(call.mcu);
-      if (kept.known && mcu && mcu.host !== null) mcu.calls.add(call);
-      else if (call.phase !== 'placing') call.phase = 'over';
+      const mcu = focus?.mcu(call.mcu);
+      const known = there ? mcu && takeFrom(mcu, call) : saved.known && mcu?.host;
+      if (known) {
+        mcu?.calls.add(call);
+        continue;
+      }
+      Object.assign(call, { phase: 'over', flowing: false });
+      someLost ||= saved.known;
     }
+    if (someLost) focus?.callsChanged(uri);
+    const dialog = there ? there.dialogs.get(uri) : kept?.dialog;
+    if (dialog && dialog.number === kept?.dialog?.number) focus?.resume(dialog, this);
     this.touch();
     return true;
   }
@@ -500,17 +521,19 @@ export class Line implements Subscriber, Caller {
     const { agenda, foci } = this.system;
     const sentAt = agenda.now();
     const about = { event: 'outcome', requestId: 'resume', dialog, purpose: 'refresh', method: 'UPDATE' } as const;
+    let answering: Dialog | null = null;
     this.exchange(
       timeoutMs,
       () => {
         if (this.hasStaleRoute) return routeStale();
         if (this.system.frontEnds.living === 0) return focusAway();
-        const atFocus = this.dialogAtFocus(dialog);
-        if (atFocus === null) return dialogGone();
-        foci.get(this.conference)?.welcomeBack(atFocus);
+        answering = this.dialogAtFocus(dialog);
+        if (answering === null) return dialogGone();
+        foci.get(this.conference)?.welcomeBack(answering);
         return accepted;
       },
-      (outcome) => {
+      (answer) => {
+        const outcome = unlessLost(answering, answer);
         this.tell({ ...about, outcome, elapsedMs: agenda.now() - sentAt });
         if (outcome.kind !== 'ok') return;
         for (const call of [...this.calls.values()]) {
@@ -528,6 +551,17 @@ export class Line implements Subscriber, Caller {
     this.calls.delete(callId);
     this.system.agenda.after(0, () => this.tell({ event: 'call-ended', callId, mcu, reason: 'RemoteHungUp' }));
   }
+}
+
+/** An answer, when it is here: the Focus may have died on the dialog meanwhile. */
+function unlessLost(answering: Dialog | null, outcome: Outcome): Outcome {
+  return answering?.lost && outcome.kind !== 'unreachable' ? dialogGone() : outcome;
+}
+
+/** Takes a call from our end as it was before; false when the MCU does not know it any more. */
+function takeFrom(mcu: Mcu, { callId, caller }: Call): boolean {
+  const ours = (one: Call): boolean => one.callId === callId && one.caller.identity.uri === caller.identity.uri;
+  return [...mcu.calls].filter(ours).some((one) => mcu.calls.delete(one));
 }
 
 function methodOf({ purpose, method = 'UPDATE' }: Request): string {

@@ -76,7 +76,7 @@ class PoolPort implements SignalingPort {
 
   detach(conference: string): void {
     this.member.lines.get(conference)?.detach();
-    this.member.lines.delete(conference);
+    this.forget(conference);
   }
 
   saved(conference: string): JsonObject | null {
@@ -102,13 +102,18 @@ class PoolPort implements SignalingPort {
 
   abandon(conference: string): void {
     this.member.lines.get(conference)?.close();
-    this.member.lines.delete(conference);
+    this.forget(conference);
   }
 
   async release(): Promise<void> {
     for (const line of this.member.lines.values()) line.interrupt();
     for (const conference of [...this.member.lines.keys()]) this.abandon(conference);
     return this.close();
+  }
+
+  /** There is nothing to be kept of it any more. */
+  private forget(conference: string): void {
+    if (this.member.lines.delete(conference)) this.system.touch(conference);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Agenda, Appointment } from './agenda';
 import type { PoolOptions } from './options';
+import type { Random } from './random';
 import type { SavedRoute } from './saved';
 
 /** How a hop can be broken: it refuses connections, it swallows everything, or another one has taken its place. */
@@ -28,7 +29,9 @@ export class Route {
   constructor(
     private readonly options: PoolOptions,
     private readonly agenda: Agenda,
-    private readonly random: () => number,
+    private readonly random: Random,
+    /** What is to be kept has changed. */
+    private readonly changed: () => void,
   ) {
     for (let number = 1; number <= options.hops; number += 1) {
       this.hops.push({ name: `hop-${number}`, condition: 'up', repair: null });
@@ -38,7 +41,9 @@ export class Route {
   /** How long the next message travels, one way. */
   travelMs(): number {
     const { latencyMs, jitterMs } = this.options;
-    return jitterMs === 0 ? latencyMs : latencyMs + Math.floor(this.random() * (jitterMs + 1));
+    if (jitterMs === 0) return latencyMs;
+    this.changed();
+    return latencyMs + Math.floor(this.random() * (jitterMs + 1));
   }
 
   /** Does a dialog with this route set meet a hop that knows nothing of it? */
@@ -68,12 +73,13 @@ export class Route {
   /** What is to be kept over a restart. */
   saved(): SavedRoute {
     const hops = this.hops.map(({ condition, repair }) => ({ condition, repairAt: repair?.at ?? null }));
-    return { hops, routeSet: this.routeSet, oldestValid: this.oldestValid };
+    return { hops, routeSet: this.routeSet, oldestValid: this.oldestValid, random: this.random.position };
   }
 
   /** The route as it was kept, and as it has become since; hops that there were more are gone. */
-  restoreSaved({ hops, routeSet, oldestValid }: SavedRoute, restored: () => void): void {
+  restoreSaved({ hops, routeSet, oldestValid, random }: SavedRoute, restored: () => void): void {
     Object.assign(this, { routeSet, oldestValid });
+    this.random.position = random;
     for (const [index, hop] of this.hops.entries()) {
       const { condition = 'up', repairAt = null } = hops[index] ?? {};
       hop.condition = condition;

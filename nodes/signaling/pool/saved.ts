@@ -3,16 +3,15 @@ import type { JsonObject, Participant } from '../../recovery/messages';
 import { participant } from '../../recovery/saved-states';
 import { amount, count, flag, json, list, Misfit, object, orNull, type Shape, text, word } from '../../recovery/shapes';
 import type { McuReports, Placement } from '../../recovery/signaling';
-import type { Call } from './call';
 import { poolLimits } from './options';
 import type { Hop } from './route';
 
-/** A call, as our end knows it; `known` is whether its MCU does. */
+/** A call that was established, as our end knows it; `known` is whether its MCU does. */
 export interface SavedCall {
   callId: string;
   mcu: string;
   media: readonly string[];
-  phase: Call['phase'];
+  phase: 'established' | 'over';
   flowing: boolean;
   flowingSince: number;
   packets: number;
@@ -66,6 +65,8 @@ export interface SavedRoute {
   hops: { condition: Hop['condition']; repairAt: number | null }[];
   routeSet: number;
   oldestValid: number;
+  /** Position of what the jitter is drawn from. */
+  random: number;
 }
 
 /** What all conferences share. */
@@ -99,7 +100,7 @@ const conference = object<SavedConference>({
         callId: text,
         mcu: text,
         media: list(text),
-        phase: word('placing', 'accepted', 'established', 'over'),
+        phase: word('established', 'over'),
         flowing: flag,
         flowingSince: amount,
         packets: count,
@@ -151,6 +152,7 @@ const system = object<SavedSystem>({
     ),
     routeSet: count,
     oldestValid: count,
+    random: count,
   }),
   lobbyNext: list(text, poolLimits.conferences),
 });

@@ -48,7 +48,7 @@ export class System {
     this.options = completeOptions(options);
     this.agenda = new Agenda(clock);
     this.frontEnds = new FrontEnds(this.options.frontEnds);
-    this.route = new Route(this.options, this.agenda, seeded(this.options.seed));
+    this.route = new Route(this.options, this.agenda, seeded(this.options.seed), () => this.touch(null));
   }
 
   /** The conference, which comes into being when it is first asked for; null when there are too many. */
@@ -61,9 +61,9 @@ export class System {
     return focus;
   }
 
-  /** The conference as it was kept, unless it is there: then it has gone on without us. */
+  /** The conference, which is not there, as it was kept. */
   restored(uri: string, saved: SavedFocus): Focus {
-    const focus = this.foci.get(uri) ?? new Focus(this, uri, saved);
+    const focus = new Focus(this, uri, saved);
     this.foci.set(uri, focus);
     return focus;
   }
