@@ -14,6 +14,7 @@ import type {
   RouteSetRecoveryMode,
   SessionStatus,
   Signal,
+  StateChanged,
 } from './messages';
 import {
   blank,
@@ -85,6 +86,8 @@ export interface RouteHealerState extends PolicyState {
   abandonedFor: HealingAbandoned['reason'] | null;
   /** The outage that was last heard to be over; what still speaks of it changes nothing (MSG-8). */
   closedIncident: string | null;
+  /** The outage that a restored session did not know of, so that its healing was dropped; null when there was none. */
+  droppedIncident: string | null;
 }
 
 /** Heals the route of one dialog at a time. */
@@ -98,6 +101,7 @@ export const routeHealer: PolicyMachine<RouteHealerState, RouteHealerSettings> =
     silentRepairs: [],
     abandonedFor: null,
     closedIncident: null,
+    droppedIncident: null,
   }),
   step(state, input, moment, settings) {
     const healing = new Draft('route-healer', state, moment, settings);
@@ -184,7 +188,7 @@ interface Events {
   'heal-now': null;
   stop: null;
   /** After a start, the session says that it is recovering. */
-  'still-recovering': SessionStatus;
+  'still-recovering': StateChanged | SessionStatus;
   /** The process was restarted: what it had asked is not answered any more, and what it had said may not have been heard. */
   restarted: null;
   /** There is no outage of this route any more, by no doing of ours. */
@@ -331,7 +335,7 @@ function begin(healing: Healing, verdict: FailoverDetected): void {
 }
 
 /** After a restart, or when a verdict went astray. A fleet starts together: its first attempts spread over a whole period. */
-function resume(healing: Healing, status: SessionStatus): void {
+function resume(healing: Healing, status: StateChanged | SessionStatus): void {
   openOutage(healing, status);
   if (healing.settings.mode === 'None') return abandon(healing, 'disabled');
   startHorizon(healing);
@@ -433,7 +437,7 @@ function forget(healing: Healing): void {
 
 // ---------------------------------------------------------------------------------------------------------- what cells do
 
-function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | SessionStatus): void {
+function openOutage(healing: Healing, { dialog, incident }: FailoverDetected | StateChanged | SessionStatus): void {
   const { now, state } = healing;
   healing.change({
     dialog,
@@ -621,13 +625,21 @@ function hearOutcome(healing: Healing, signal: Signal): void {
 function hearSession(healing: Healing, fact: SessionFact): void {
   if (isOutdated(healing.state, fact)) return;
   const isOver = endsHealing(healing.state, fact);
+  const { phase, incident, droppedIncident } = healing.state;
+  // That the route is Recovering was on its way when the session spoke: it knows of the outage after all.
+  const isTakenUp = fact.event === 'state-changed' && fact.incident !== null && fact.incident === droppedIncident;
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
   healing.change({ session, ...heardOf(fact) });
   if (isOver) run(healing, 'over', null);
+  if (isOver && hasOutlivedProcess(fact) && phase !== 'abandoned') {
+    healing.change({ droppedIncident: incident?.id ?? null });
+  }
   if (hasOutlivedProcess(fact)) run(healing, 'restarted', null);
-  if (fact.event === 'session-status' && fact.mode === 'recovering') run(healing, 'still-recovering', fact);
+  if (fact.mode === 'recovering' && fact.event !== 'mode-changed' && (isTakenUp || fact.event === 'session-status')) {
+    run(healing, 'still-recovering', fact);
+  }
 }
 
 /** Does the session's fact end the outage that is being healed, or make a question of the Focus of it? */

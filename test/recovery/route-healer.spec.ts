@@ -728,6 +728,26 @@ describe('route healer: the session', () => {
     }
   });
 
+  // Found by simulation, seed 1895470004: the answer was overdue at the start, and nobody healed what the session recovered from.
+  it('PER-6 HEAL-3 an outage that was told while the restored session said that it was well, is healed', () => {
+    const healer = listening();
+    breaks(healer);
+    assert.deepEqual(names(healer.after(5_000)), ['heal-attempted', 'route-status-changed']);
+    assert.deepEqual(healer.restored('Connected', { incident: null }), []);
+    assert.deepEqual(names(healer.session('Connected', 'Reconnecting')), ['route-status-changed']);
+    assert.equal(healer.state.phase, 'waiting');
+    assert.deepEqual(attemptsIn(healer.after(30_000)), [1]);
+  });
+
+  it('PER-6 of an outage that was healed meanwhile, or stopped, late news begin nothing', () => {
+    const stopped = recovering();
+    stopped.command('stop');
+    stopped.restored('Connected', { incident: null });
+    for (const healer of [listening(), stopped]) {
+      assert.deepEqual(healer.session('Connected', 'Reconnecting', { incident: 'outage-1' }), []);
+    }
+  });
+
   it('PER-6 a session that is well, or re-joins, is nothing to heal', () => {
     assert.deepEqual(fresh().status('Connected'), []);
     assert.deepEqual(fresh().status('Reconnecting', { mode: 'rejoining' }), []);
