@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packed } from '../support/node-red-process';
+import { languages } from '../support/words';
 
 interface Manifest {
   name: string;
@@ -172,11 +173,10 @@ describe('package', function () {
     it('holds dialog, help, texts and icon of every node, where Node-RED looks for them', () => {
       for (const [type, file] of nodes()) {
         const beside = file.slice(0, file.lastIndexOf('/'));
-        for (const needed of [
-          `${beside}/${type}.html`,
-          `${beside}/locales/en-US/${type}.json`,
-          `${beside}/locales/en-US/${type}.html`,
-        ]) {
+        const texts = languages.flatMap((language) =>
+          ['json', 'html'].map((ending) => `${beside}/locales/${language}/${type}.${ending}`),
+        );
+        for (const needed of [`${beside}/${type}.html`, ...texts]) {
           assert.ok(files.includes(needed), needed);
         }
       }
