@@ -36,8 +36,8 @@ export class Editor {
     page.on('pageerror', (error) => this.pageErrors.push(String(error)));
   }
 
-  /** Opens the editor and waits until it shows the flows. */
-  static async open(url: string): Promise<Editor> {
+  /** Opens the editor and waits until it shows the flows. `locale` is what the browser says that its person speaks. */
+  static async open(url: string, locale = 'en-US'): Promise<Editor> {
     const browser = await chromium.launch({
       executablePath: chromiumPath,
       args: [
@@ -51,7 +51,7 @@ export class Editor {
         '--disable-sync',
       ],
     });
-    const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 } }));
+    const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 }, locale }));
     editor.page.setDefaultTimeout(30_000);
     await editor.page.goto(url);
     // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.

@@ -142,6 +142,21 @@ for (const language of others) {
   });
 }
 
+describe('dialogs', () => {
+  for (const [type] of helpOf(english)) {
+    it(`of ${type} name no text that there is not`, () => {
+      const html = readFileSync(join(packageRoot, `nodes/${type}.html`), 'utf8');
+      const keys = [...html.matchAll(/data-i18n="([^"]+)"/g)].flatMap(([, named]) => (named ?? '').split(';'));
+      assert.ok(keys.length > 4);
+      for (const key of keys) {
+        const path = key.replace(/^\[[^\]]+\]/, '');
+        // A text of Node-RED's own.
+        if (!path.startsWith('node-red:')) assert.ok(englishTexts.has(path.replace(/^.*:/, '')), key);
+      }
+    });
+  }
+});
+
 describe('statuses in every language', () => {
   const source = readFileSync(join(packageRoot, 'nodes/runtime/status.ts'), 'utf8');
   const [union = ''] = /export type StatusKey =([^;]+);/.exec(source) ?? [];

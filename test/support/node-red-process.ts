@@ -143,7 +143,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
 
   const deadline = Date.now() + (options.timeoutMs ?? 60_000);
   // Flows with unknown types never start; that too is a state to test.
-  while (!/Started flows|Waiting for missing types/.test(log)) {
+  while (!/Started flows|Flows sind gestartet|フローを開始しました|Waiting for missing types/.test(log)) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop('SIGKILL');
       throw new Error(`Node-RED did not start:\n${log}`);
