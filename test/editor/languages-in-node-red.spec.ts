@@ -30,8 +30,8 @@ describe('languages in Node-RED', () => {
     nodeRed.ask('session', { command: 'join', conference: CONFERENCE });
     await shows('session', /^Connected · 参加者 4 人$/);
     nodeRed.ask('injector', { command: 'break-hop', how: 'refuse', conference: CONFERENCE });
-    await shows('session', /^Reconnecting · 試行 \d+ · \d+ 秒経過$/);
-    await shows('give-up', /^Reconnecting · 試行 \d+ · 残り\d+ 分$/);
+    await shows('session', /^Reconnecting · 試行 \d+ · \d+秒経過$/);
+    await shows('give-up', /^Reconnecting · 試行 \d+ · 残り\d+分$/);
     nodeRed.ask('injector', { command: 'restore-hop', conference: CONFERENCE });
     await shows('session', /^Connected · 参加者 4 人$/);
   });
