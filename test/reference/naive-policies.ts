@@ -105,7 +105,7 @@ export class NaiveHealer {
   answer(status: number, now: number): string[] {
     const good = status >= 200 && status < 300;
     // A late success is one.
-    if (!this.inFlight) return good && this.next !== null ? this.heal(now) : [];
+    if (!this.inFlight) return good && this.next !== null && this.attempt > 0 ? this.heal(now) : [];
     this.inFlight = false;
     if (good) return this.heal(now);
     if ([404, 410, 481].includes(status)) return ['abandoned dialog-gone'];
