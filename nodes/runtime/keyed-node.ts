@@ -21,6 +21,7 @@ import { ownRecord, type SavedRecord } from './keeping/keeper';
 import { LastingNode, type Surroundings } from './lasting-node';
 import { inOrder } from './order';
 import { type Member, membersOf } from './payload';
+import { type Status, StatusLine, type Words } from './status';
 import { levelOf, topicPath } from './topics';
 
 /** A machine's state of one conference, with what this process holds for it. */
@@ -42,16 +43,6 @@ export interface KeyedNodeOptions {
   /** Output for failed operations; null sends them to Catch nodes. */
   errorOutput: number | null;
 }
-
-/** Status of a node in the editor. */
-export interface Status {
-  fill: 'red' | 'green' | 'yellow' | 'blue' | 'grey';
-  shape: 'ring' | 'dot';
-  text: string;
-}
-
-/** More does not fit under a node in the editor. */
-const longestStatus = 39;
 
 const started = Date.now().toString(36);
 let operations = 0;
@@ -80,8 +71,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private restored: ConferenceRecord<State>[] = [];
   private current: Delivery | null = null;
   private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
-  private shownStatus = '';
-  private lastingTrouble: string | null = null;
+  private readonly statusLine: StatusLine;
+  private lastingTrouble: { text: string; words: Words } | null = null;
   /** What is wrong with the store; null when nothing is. */
   private notKept: string | null = null;
 
@@ -91,7 +82,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     protected readonly options: KeyedNodeOptions,
   ) {
     super(node, surroundings);
-    if (surroundings.complaint !== null) this.trouble(surroundings.complaint);
+    this.statusLine = new StatusLine(node, surroundings.translate, () => this.showStatus());
+    if (surroundings.complaint !== null) this.trouble(surroundings.complaint, ['newerConfiguration']);
     node.on('input', (message, send, done) => this.receive(message, send as Send, done));
   }
 
@@ -364,20 +356,20 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   // ----------------------------------------------------------------------------------------------------------------- status
 
   /**
-   * Something is wrong with the node itself, and stays so: red status (what is before the colon), and one line in the log
-   * unless there is one.
+   * Something is wrong with the node itself, and stays so: a red status of some words, and one line in the log unless there
+   * is one.
    */
-  protected trouble(text: string, toLog = true): void {
-    if (this.lastingTrouble === text) return;
-    this.lastingTrouble = text;
+  protected trouble(text: string, words: Words, toLog = true): void {
+    if (this.lastingTrouble?.text === text) return;
+    this.lastingTrouble = { text, words };
     if (toLog) this.node.error(text);
     this.showStatus();
   }
 
   /** There is no endpoint: none is chosen (null), or it does not work, and has said why in the log (undefined). */
   protected lackEndpoint(endpoint: null | undefined): void {
-    if (endpoint === null) this.trouble('no conference-endpoint: choose one in the dialog');
-    else this.trouble('the conference-endpoint does not work: see the log', false);
+    if (endpoint === null) this.trouble('no conference-endpoint: choose one in the dialog', ['noEndpoint']);
+    else this.trouble('the conference-endpoint does not work: see the log', ['endpointBroken'], false);
   }
 
   /** The endpoint turned out not to work, and has said why in the log. */
@@ -387,15 +379,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
 
   /** Shows the status when it has changed. */
   protected showStatus(): void {
-    const trouble = this.lastingTrouble ?? this.notKept;
-    const status: Status | null = trouble
-      ? { fill: 'red', shape: 'ring', text: trouble.replace(/: .*/, '') }
-      : this.status();
-    if (status && status.text.length > longestStatus) status.text = `${status.text.slice(0, longestStatus - 1)}…`;
-    const key = status ? `${status.fill} ${status.shape} ${status.text}` : '';
-    if (key === this.shownStatus) return;
-    this.shownStatus = key;
-    this.node.status(status ?? {});
+    const trouble = this.lastingTrouble?.words ?? (this.notKept === null ? null : (['keptState'] as const));
+    this.statusLine.show(trouble ? { fill: 'red', shape: 'ring', words: [trouble] } : this.status());
   }
 
   // ------------------------------------------------------------------------------------------------- over deployments
