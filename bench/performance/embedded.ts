@@ -52,7 +52,9 @@ export async function startNodeRed(): Promise<EmbeddedNodeRed> {
     telemetry: { enabled: false, updateNotification: false },
     logging: { console: { level: 'error', metrics: false, audit: false } },
   });
+  const begun = new Promise((done) => RED.runtime.events.once('flows:started', done));
   await RED.start();
+  await begun;
   const behaviours = new Map<string, Behaviour>();
   function Bench(this: NodeObject, config: FlowNode): void {
     RED.runtime._.nodes.createNode(this, config);

@@ -62,6 +62,9 @@ export interface Status {
 /** Puts words into the language of the Node-RED server. */
 export type Translate = (key: StatusKey, figures?: { readonly [figure: string]: number | string }) => string;
 
+/** Between two statuses of a node. */
+const pauseMs = 100;
+
 /** More does not fit under a node in the editor. */
 const longest = 39;
 
@@ -93,22 +96,40 @@ function read(key: TimeKey, at: number, now: number): Reading {
 export class StatusLine {
   private shown = '';
   private refresh: Deadline | null = null;
+  /** Shown again not before (ms since 1970), and what waits for that. */
+  private quietUntil = 0;
+  private next: Deadline | null = null;
   private closed = false;
 
-  /** `renew` is to show the status again: the time in it reads differently by now. */
+  /** `status` tells what there is to be shown; null for nothing. */
   constructor(
     private readonly node: Node,
     private readonly translate: Translate,
-    private readonly renew: () => void,
+    private readonly status: () => Status | null,
   ) {
     node.on('close', () => {
       this.closed = true;
       this.wake(null);
+      if (this.next) deadlines.cancel(this.next);
     });
   }
 
-  /** Shows a status; null clears it. */
-  show(status: Status | null): void {
+  /**
+   * The status may be another one: shows it, at most ten times a second, for it is read by people, and may be touched
+   * by every one of many thousand messages.
+   */
+  touch(): void {
+    if (this.next || this.closed) return;
+    if (Date.now() >= this.quietUntil) return this.show();
+    this.next = deadlines.set(this.quietUntil, () => {
+      this.next = null;
+      this.show();
+    });
+  }
+
+  private show(): void {
+    const status = this.status();
+    this.quietUntil = Date.now() + pauseMs;
     const { key, at } = status?.time ?? {};
     const reading = key === undefined || at === undefined ? null : read(key, at, Date.now());
     this.wake(reading?.changesAt ?? null);
@@ -117,7 +138,7 @@ export class StatusLine {
       : '';
     if (what === this.shown) return;
     this.shown = what;
-    if (!status) return this.node.status({});
+    if (!status) return void this.node.status({});
     const { fill, shape } = status;
     this.node.status({ fill, shape, text: this.textOf(status, key, reading) });
   }
@@ -142,7 +163,7 @@ export class StatusLine {
     if (at === null || this.closed) return;
     this.refresh = deadlines.set(at, () => {
       this.refresh = null;
-      this.renew();
+      this.show();
     });
   }
 }
