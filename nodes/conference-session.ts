@@ -17,17 +17,11 @@ import { endpointOf } from './runtime/config-nodes';
 import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
 import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
-import {
-  type ConferenceRecord,
-  instantsOf,
-  KeyedNode,
-  newOperationId,
-  present,
-  type Status,
-} from './runtime/keyed-node';
+import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { sessionEffectsFirst } from './runtime/order';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import { instantsOf } from './runtime/standing';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
 
