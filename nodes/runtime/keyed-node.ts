@@ -15,12 +15,13 @@ import {
   type Moment,
   type Step,
 } from '../recovery/step';
-import { type Deadline, deadlines } from './deadlines';
+import { deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Host, type Send } from './delivery';
 import { ownRecord, type SavedRecord } from './keeping/keeper';
 import { LastingNode, type Surroundings } from './lasting-node';
 import { inOrder } from './order';
 import { isBatch, type Member, memberOf } from './payload';
+import { dropDeadline, findDeadline, instantsOf, putDeadline, Standing } from './standing';
 import { type Status, StatusLine, type Words } from './status';
 import { levelOf, topicPath } from './topics';
 
@@ -29,7 +30,8 @@ export interface ConferenceRecord<State> {
   state: State;
   /** Its name in topics. */
   readonly name: string;
-  readonly deadlines: Map<string, Deadline>;
+  /** The first of a chain; null when there is none. */
+  deadlines: Standing<ConferenceRecord<State>> | null;
 }
 
 /** How a node differs from others, as far as this file is concerned. */
@@ -174,7 +176,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const name = this.nameOf(conference);
     const state = this.start(conference);
     state.seq = this.seqFloor;
-    const record: ConferenceRecord<State> = { state, name, deadlines: new Map() };
+    const record: ConferenceRecord<State> = { state, name, deadlines: null };
     this.records.set(conference, record);
     return record;
   }
@@ -271,23 +273,32 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private keepDeadline(record: ConferenceRecord<State>, effect: DeadlineEffect): void {
-    const { deadline } = effect;
-    const known = record.deadlines.get(deadline);
-    if (known) deadlines.cancel(known);
-    record.deadlines.delete(deadline);
-    if (effect.effect === 'set-deadline') this.setDeadline(record, deadline, effect.at);
+    const known = findDeadline(record, effect.deadline);
+    if (effect.effect === 'set-deadline') {
+      this.setDeadline(known ?? putDeadline(new Standing(this, record, effect.deadline)), effect.at);
+    } else if (known) {
+      deadlines.cancel(known.handle);
+      dropDeadline(known);
+    }
   }
 
-  private setDeadline(record: ConferenceRecord<State>, deadline: string, at: number): void {
-    const set = deadlines.set(at, () => this.later((node) => node.due(record, deadline, set)));
-    record.deadlines.set(deadline, set);
+  private setDeadline(standing: Standing<ConferenceRecord<State>>, at: number): void {
+    const { handle } = standing;
+    standing.owner = this;
+    standing.at = at;
+    standing.handle = deadlines.set(at, standing);
+    deadlines.cancel(handle);
   }
 
-  private due(record: ConferenceRecord<State>, deadline: string, set: Deadline): void {
-    // One that was put off may have been called off since, or set anew.
-    if (record.deadlines.get(deadline) !== set) return;
-    record.deadlines.delete(deadline);
-    this.onDeadline(record, deadline);
+  /** The instant of a deadline has come. */
+  due(standing: Standing<ConferenceRecord<State>>): void {
+    const { handle, record, name } = standing;
+    this.later((node) => {
+      // One that was put off may have been called off since, or set anew.
+      if (standing.handle !== handle) return;
+      dropDeadline(standing);
+      node.onDeadline(record, name);
+    });
   }
 
   /** Sends one message to its output, as the answer to whoever asked for it. `asking` is the request of this very step. */
@@ -419,7 +430,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const { restored } = this;
     this.restored = [];
     for (const record of restored) {
-      for (const [name, { at }] of record.deadlines) this.setDeadline(record, name, at);
+      for (let each = record.deadlines; each; each = each.next) this.setDeadline(each, each.at);
       this.run(() => this.restart(record));
     }
   }
@@ -445,8 +456,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private stopTime(): void {
-    for (const { deadlines: own } of this.records.values())
-      for (const deadline of own.values()) deadlines.cancel(deadline);
+    for (const record of this.records.values())
+      for (let each = record.deadlines; each; each = each.next) deadlines.cancel(each.handle);
   }
 
   // ------------------------------------------------------------------------------------------------------- over restarts
@@ -456,8 +467,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       this.seqFloor = state.seq;
       return;
     }
-    const own = Object.entries(saved).map(([deadline, at]): [string, Deadline] => [deadline, standing(at)]);
-    const record: ConferenceRecord<State> = { state: state as State, name, deadlines: new Map(own) };
+    const record: ConferenceRecord<State> = { state: state as State, name, deadlines: null };
+    for (const [deadline, at] of Object.entries(saved)) putDeadline(new Standing(this, record, deadline, at));
     this.records.set(conference, record);
     this.restored.push(record);
     this.adopt(record);
@@ -491,18 +502,6 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const error = invalidOperation(`${trouble}.`, 'StateNotKept');
     this.refuse(this.options.conference || null, 'keep-state', error, null);
   }
-}
-
-/** The deadlines of a conference: ms since 1970, by name. */
-export function instantsOf({ deadlines: own }: ConferenceRecord<MachineState>): { [deadline: string]: number } {
-  const instants: { [deadline: string]: number } = {};
-  for (const [deadline, { at }] of own) instants[deadline] = at;
-  return instants;
-}
-
-/** A deadline that is known, and for which nothing waits yet. */
-function standing(at: number): Deadline {
-  return { at, run: () => {}, place: -2 };
 }
 
 function isDeadline(effect: { effect: string }): effect is DeadlineEffect {
