@@ -17,17 +17,12 @@ import { endpointOf } from './runtime/config-nodes';
 import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
 import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
-import {
-  type ConferenceRecord,
-  instantsOf,
-  KeyedNode,
-  newOperationId,
-  present,
-  type Status,
-} from './runtime/keyed-node';
+import { type ConferenceRecord, KeyedNode, newOperationId, present } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { sessionEffectsFirst } from './runtime/order';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import { instantsOf } from './runtime/standing';
+import type { Status } from './runtime/status';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
 
@@ -321,11 +316,11 @@ class ConferenceSessionNode
   protected status(): Status {
     const [only] = this.records.values();
     if (only && this.records.size === 1) return statusOf(only.state);
-    if (this.recovering > 0) {
-      return { fill: 'yellow', shape: 'ring', text: `${this.recovering} of ${this.open} recovering` };
-    }
-    if (this.open > 0) return { fill: 'green', shape: 'dot', text: `${this.open} conferences` };
-    return { fill: 'grey', shape: 'ring', text: 'Idle' };
+    const { recovering, open } = this;
+    if (recovering > 0)
+      return { fill: 'yellow', shape: 'ring', words: [['recovering', { busy: recovering, all: open }]] };
+    if (open > 0) return { fill: 'green', shape: 'dot', words: [['conferences', { count: open }]] };
+    return { fill: 'grey', shape: 'ring', words: ['Idle'] };
   }
 }
 
@@ -352,23 +347,28 @@ function isRecovering(state: ConferenceSessionState): boolean {
 
 function statusOf(state: ConferenceSessionState): Status {
   const word = conferenceSession.stateOf(state);
+  const mode = conferenceSession.modeOf(state);
+  const time = { key: 'for', at: state.since } as const;
   switch (word) {
     case 'Connected':
-      return { fill: 'green', shape: 'dot', text: `${word} · ${state.roster.total} participants` };
+      return { fill: 'green', shape: 'dot', words: [word, ['participants', { count: state.roster.total }]] };
     case 'InLobby':
-      return { fill: 'blue', shape: 'ring', text: word };
-    case 'Reconnecting':
+      return { fill: 'blue', shape: 'ring', words: [word], time };
+    case 'Reconnecting': {
+      const { attempts: attempt } = state;
       return {
         fill: 'yellow',
         shape: 'ring',
-        text: `${word} · ${conferenceSession.modeOf(state)} · attempt ${state.attempts}`,
+        words: [word, mode === 'rejoining' ? mode : ['attempt', { attempt }]],
+        time,
       };
+    }
     case 'Connecting':
     case 'Disconnecting':
-      return { fill: 'yellow', shape: 'ring', text: word };
+      return { fill: 'yellow', shape: 'ring', words: [word], time };
     case 'Idle':
     case 'Disconnected':
-      return { fill: 'grey', shape: 'ring', text: word };
+      return { fill: 'grey', shape: 'ring', words: [word] };
   }
 }
 

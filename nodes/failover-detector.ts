@@ -7,9 +7,9 @@ import {
   failoverDetectorDefaults,
 } from './recovery/failover-detector';
 import type { Message } from './recovery/step';
-import type { Status } from './runtime/keyed-node';
 import { policyNode } from './runtime/policy-node';
 import { choiceOf, durationOf, type NodeConfig, numberOf } from './runtime/settings';
+import type { Status } from './runtime/status';
 
 const outputs = { session: 0, mcu: 1, healer: 2 } as const;
 
@@ -58,11 +58,28 @@ function isBusy({ verdicts }: FailoverDetectorState): boolean {
   return false;
 }
 
-function statusOf({ verdicts, suppression }: FailoverDetectorState): Status {
-  if (suppression) return { fill: 'grey', shape: 'ring', text: 'suppressed' };
-  const open = Object.values(verdicts).map(({ level, mcu, phase }) => `${mcu ?? level} ${phase}`);
-  if (open.length === 0) return { fill: 'green', shape: 'dot', text: 'all well' };
-  return { fill: 'yellow', shape: 'ring', text: open.slice(0, 2).join(' · ') };
+function statusOf({ verdicts, suppression, failover }: FailoverDetectorState): Status {
+  if (suppression) {
+    return { fill: 'grey', shape: 'ring', words: [['suppressed']], time: { key: 'left', at: suppression.until } };
+  }
+  const open = Object.values(verdicts);
+  const [first] = open;
+  if (!first) return { fill: 'green', shape: 'dot', words: [['allWell']] };
+  const since = first.level === 'focus' && failover ? failover.since : Date.parse(first.evidence[0]?.at ?? '');
+  return {
+    fill: 'yellow',
+    shape: 'ring',
+    words: open.slice(0, 2).map(({ level, mcu, phase }) => `${mcu ?? level} ${phase}`),
+    time: Number.isNaN(since) ? undefined : { key: 'for', at: since },
+  };
+}
+
+function complaintAbout({ rules }: NodeConfig) {
+  const { complaint } = rulesOf(rules);
+  if (complaint === null) return null;
+  // It names the row, unless there are none.
+  const rule = /^Rule (\d+(?: \(".*?"\))?): /.exec(complaint)?.[1] ?? '';
+  return { text: complaint, words: ['badRule', { rule }] as const };
 }
 
 export = policyNode<FailoverDetectorState, FailoverDetectorSettings>({
@@ -70,13 +87,13 @@ export = policyNode<FailoverDetectorState, FailoverDetectorSettings>({
   machine: failoverDetector,
   outputs: 3,
   settingsOf,
-  complaintAbout: (config) => rulesOf(config.rules).complaint,
+  complaintAbout,
   shared: { failoverDetectorRules: { defaults: DEFAULT_RULES, words: ruleWords } },
   outputOf,
   isBusy,
   statusOf,
   statusOfMany: (busy, all) =>
     busy > 0
-      ? { fill: 'yellow', shape: 'ring', text: `${busy} of ${all} failing` }
-      : { fill: all > 0 ? 'green' : 'grey', shape: 'dot', text: all > 0 ? `${all} watched` : 'waiting' },
+      ? { fill: 'yellow', shape: 'ring', words: [['failing', { busy, all }]] }
+      : { fill: all > 0 ? 'green' : 'grey', shape: 'dot', words: [all > 0 ? ['watched', { all }] : ['waiting']] },
 });

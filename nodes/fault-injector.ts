@@ -6,15 +6,17 @@ import { fact, type MachineState, type Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
-import { KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import { KeyedNode, newOperationId, present } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { type NodeConfig, textOf } from './runtime/settings';
+import type { Status } from './runtime/status';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint } from './signaling/endpoint';
 import type { PoolFault } from './signaling/pool/pool';
 
 class FaultInjectorNode extends KeyedNode<MachineState, never> {
-  private latest = '';
+  /** The latest fault, and when it ends by itself (ms since 1970; null: not). */
+  private latest: { readonly fault: string; readonly until: number | null } | null = null;
 
   constructor(
     node: Node,
@@ -30,7 +32,8 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
       errorOutput: null,
     });
     if (!endpoint) this.lackEndpoint(endpoint);
-    else if (!endpoint.pool) this.trouble('no embedded pool: faults can be injected into an embedded pool only');
+    else if (!endpoint.pool)
+      this.trouble('no embedded pool: faults can be injected into an embedded pool only', ['noPool']);
     this.settle();
     this.showStatus();
   }
@@ -40,6 +43,11 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
   }
 
   protected arrive(): void {}
+
+  protected override inherit(previous: this): void {
+    super.inherit(previous);
+    this.latest = previous.latest;
+  }
 
   protected start(conference: string): MachineState {
     return { version: 1, conference, seq: 0, dialog: 0, incident: null };
@@ -67,7 +75,8 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
     }
     const injected = pool.inject(request as unknown as PoolFault, conference);
     if (!injected.ok) return this.refuse(conference, command, invalidOperation(injected.message), delivery);
-    this.latest = command;
+    const { forMs } = injected.detail;
+    this.latest = { fault: command, until: typeof forMs === 'number' ? Date.now() + forMs : null };
     const asking = newOperationId();
     this.await(asking, delivery);
     const state = { ...record.state };
@@ -86,7 +95,9 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
   }
 
   protected status(): Status | null {
-    return this.latest ? { fill: 'blue', shape: 'dot', text: this.latest } : null;
+    const { fault, until } = this.latest ?? {};
+    if (fault === undefined || (until && until <= Date.now())) return null;
+    return { fill: 'blue', shape: 'dot', words: [fault], time: until ? { key: 'left', at: until } : undefined };
   }
 }
 

@@ -7,9 +7,9 @@ import {
   giveUpTimerDefaults,
 } from './recovery/give-up-timer';
 import type { Message } from './recovery/step';
-import type { Status } from './runtime/keyed-node';
 import { policyNode } from './runtime/policy-node';
 import { durationOf, type NodeConfig, numberOf } from './runtime/settings';
+import type { Status, Words } from './runtime/status';
 
 const outputs = { session: 0, timer: 1 } as const;
 
@@ -31,25 +31,37 @@ function outputOf(message: Message): number {
   return 'command' in message ? outputs.session : outputs.timer;
 }
 
-function statusOf({ phase, deadlines: { decision }, attempts }: GiveUpTimerState): Status {
+function complaintAbout({ criteria }: NodeConfig) {
+  const { complaint } = readCriteria(criteria);
+  // It begins with the place in the tree.
+  return complaint === null
+    ? null
+    : { text: complaint, words: ['badCriteria', { path: /^\S+/.exec(complaint)?.[0] ?? '' }] as const };
+}
+
+function statusOf(state: GiveUpTimerState, settings: GiveUpTimerSettings): Status {
+  const { phase, deadlines, pausedAt, decision } = state;
   switch (phase) {
     case 'disarmed':
-      return { fill: 'grey', shape: 'ring', text: 'not armed' };
+      return { fill: 'grey', shape: 'ring', words: [['notArmed']] };
     case 'armed': {
-      const left = decision === undefined ? `${attempts} attempts` : `${secondsUntil(decision)} s left`;
-      return { fill: 'blue', shape: 'dot', text: left };
+      const time = deadlines.decision === undefined ? undefined : { key: 'left' as const, at: deadlines.decision };
+      return { fill: 'blue', shape: 'dot', words: ['Reconnecting', ...attemptsOf(state, settings)], time };
     }
     case 'paused':
-      return { fill: 'blue', shape: 'ring', text: 'paused' };
+      return { fill: 'blue', shape: 'ring', words: [['paused']], time: { key: 'for', at: pausedAt ?? Date.now() } };
     case 'cancelled':
-      return { fill: 'grey', shape: 'ring', text: 'cancelled' };
+      return { fill: 'grey', shape: 'ring', words: [['cancelled']] };
     case 'given-up':
-      return { fill: 'red', shape: 'dot', text: 'gave up' };
+      return { fill: 'red', shape: 'dot', words: [['gaveUp'], ...(decision ? [decision.criterion] : [])] };
   }
 }
 
-function secondsUntil(at: number): number {
-  return Math.max(0, Math.ceil((at - Date.now()) / 1_000));
+/** Failed attempts to heal the route, and how many of them are too many. */
+function attemptsOf({ attempts }: GiveUpTimerState, settings: GiveUpTimerSettings): Words[] {
+  if (settings.criteria === null && settings.attempts > 0)
+    return [['attemptOf', { attempt: attempts, all: settings.attempts }]];
+  return attempts > 0 ? [['attempt', { attempt: attempts }]] : [];
 }
 
 export = policyNode<GiveUpTimerState, GiveUpTimerSettings>({
@@ -57,12 +69,12 @@ export = policyNode<GiveUpTimerState, GiveUpTimerSettings>({
   machine: giveUpTimer,
   outputs: 2,
   settingsOf,
-  complaintAbout: ({ criteria }) => readCriteria(criteria).complaint,
+  complaintAbout,
   outputOf,
   isBusy: ({ phase }) => phase === 'armed' || phase === 'paused',
   statusOf,
   statusOfMany: (busy, all) =>
     busy > 0
-      ? { fill: 'blue', shape: 'dot', text: `${busy} of ${all} armed` }
-      : { fill: 'grey', shape: 'ring', text: 'not armed' },
+      ? { fill: 'blue', shape: 'dot', words: [['armed', { busy, all }]] }
+      : { fill: 'grey', shape: 'ring', words: [['notArmed']] },
 });

@@ -15,9 +15,10 @@ import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
 import { migrateConfig } from './runtime/config-versions';
 import type { Delivery } from './runtime/delivery';
-import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './runtime/keyed-node';
+import { type ConferenceRecord, KeyedNode, newOperationId, present } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
 import { choiceOf, durationOf, type NodeConfig, textOf } from './runtime/settings';
+import type { Status, Words } from './runtime/status';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder } from './signaling/endpoint';
 
@@ -61,7 +62,9 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
 
   protected arrive(): void {
     if (this.endpoint?.registerMcu(this) !== false) return;
-    this.trouble(`second session of ${this.mcu}: there is an mcu-session for it and the same conference already`);
+    const { mcu } = this;
+    const text = `second session of ${mcu}: there is an mcu-session for it and the same conference already`;
+    this.trouble(text, ['secondSession', { mcu }]);
   }
 
   protected override inherit(previous: this): void {
@@ -195,25 +198,38 @@ class McuSessionNode extends KeyedNode<McuSessionState, McuSessionEffect> implem
   protected status(): Status {
     const [only] = this.records.values();
     if (only && this.records.size === 1) return statusOf(only.state);
-    if (this.retrying > 0) {
-      return { fill: 'yellow', shape: 'ring', text: `${this.retrying} of ${this.active + this.retrying} Retrying` };
+    const { active, retrying } = this;
+    if (retrying > 0) {
+      return { fill: 'yellow', shape: 'ring', words: [['retrying', { busy: retrying, all: active + retrying }]] };
     }
-    if (this.active > 0) return { fill: 'green', shape: 'dot', text: `${this.active} Active` };
-    return { fill: 'grey', shape: 'ring', text: 'Idle' };
+    if (active > 0) return { fill: 'green', shape: 'dot', words: [['active', { all: active }]] };
+    return { fill: 'grey', shape: 'ring', words: ['Idle'] };
   }
 }
 
 function statusOf(state: McuSessionState): Status {
+  const { call, participants, queue } = state;
   const word = mcuSession.stateOf(state);
-  const call = state.call ? ` · call ${state.call.state}` : '';
+  const ofCall: Words[] = call ? [['call', { state: call.state }]] : [];
   switch (word) {
-    case 'Active':
-      return { fill: 'green', shape: 'dot', text: word + call };
+    case 'Active': {
+      const count = Object.keys(participants).length;
+      return {
+        fill: 'green',
+        shape: 'dot',
+        words: [word, ...(call ? ofCall : [['participants', { count }] as const])],
+      };
+    }
     case 'Retrying':
-      return { fill: 'yellow', shape: 'ring', text: word + call };
+      return { fill: 'yellow', shape: 'ring', words: [word, ...ofCall] };
     case 'Idle':
+      return {
+        fill: 'grey',
+        shape: 'ring',
+        words: queue.length > 0 ? [word, ['waitingOperations', { number: queue.length }]] : [word],
+      };
     case 'Terminated':
-      return { fill: 'grey', shape: 'ring', text: word };
+      return { fill: 'grey', shape: 'ring', words: [word] };
   }
 }
 

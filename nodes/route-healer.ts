@@ -6,9 +6,9 @@ import {
   routeHealerDefaults,
 } from './recovery/route-healer';
 import type { Message } from './recovery/step';
-import type { Status } from './runtime/keyed-node';
 import { policyNode } from './runtime/policy-node';
 import { choiceOf, durationOf, type NodeConfig, numberOf } from './runtime/settings';
+import type { Status, Words } from './runtime/status';
 
 const outputs = { session: 0, attempts: 1 } as const;
 
@@ -31,18 +31,24 @@ function outputOf(message: Message): number {
   return forPeople ? outputs.attempts : outputs.session;
 }
 
-function statusOf({ phase, attempt }: RouteHealerState): Status {
+function statusOf({ phase, attempt, deadlines, abandonedFor }: RouteHealerState): Status {
   switch (phase) {
     case 'idle':
-      return { fill: 'green', shape: 'dot', text: 'Healthy' };
+      return { fill: 'green', shape: 'dot', words: ['Healthy'] };
     case 'repairing':
-      return { fill: 'blue', shape: 'ring', text: 'repairing' };
+      return { fill: 'blue', shape: 'ring', words: [['repairing']] };
     case 'waiting':
+      return recovering(attempt, deadlines.attempt);
     case 'attempting':
-      return { fill: 'yellow', shape: 'ring', text: `Recovering · attempt ${attempt}` };
+      return recovering(attempt);
     case 'abandoned':
-      return { fill: 'red', shape: 'ring', text: 'abandoned' };
+      return { fill: 'red', shape: 'ring', words: [['abandoned'], ...(abandonedFor ? [abandonedFor] : [])] };
   }
+}
+
+function recovering(attempt: number, nextAt?: number): Status {
+  const words: Words[] = ['Recovering', ['attempt', { attempt }]];
+  return { fill: 'yellow', shape: 'ring', words, time: nextAt === undefined ? undefined : { key: 'next', at: nextAt } };
 }
 
 export = policyNode<RouteHealerState, RouteHealerSettings>({
@@ -55,6 +61,6 @@ export = policyNode<RouteHealerState, RouteHealerSettings>({
   statusOf,
   statusOfMany: (busy, all) =>
     busy > 0
-      ? { fill: 'yellow', shape: 'ring', text: `${busy} of ${all} Recovering` }
-      : { fill: all > 0 ? 'green' : 'grey', shape: 'dot', text: all > 0 ? `${all} Healthy` : 'waiting' },
+      ? { fill: 'yellow', shape: 'ring', words: [['routesRecovering', { busy, all }]] }
+      : { fill: all > 0 ? 'green' : 'grey', shape: 'dot', words: [all > 0 ? ['healthy', { all }] : ['waiting']] },
 });

@@ -9,11 +9,13 @@ import type { Node } from 'node-red';
 import { limits } from '../recovery/limits';
 import { type Deployments, type Heritage, keyOf } from './deployment';
 import type { Keeper, SavedRecord } from './keeping/keeper';
+import type { Translate } from './status';
 
 /** What a node needs of the Node-RED around it. */
 export interface Surroundings {
   /** What is wrong with the node's configuration as a whole; null when nothing is. */
   complaint: string | null;
+  translate: Translate;
   deployments: Deployments;
   /** This Node-RED as owner of conferences: the same after each start, and another one in another user directory. */
   owner: string;

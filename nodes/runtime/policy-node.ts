@@ -4,9 +4,10 @@ import type { Fact, JsonObject, Request, Source } from '../recovery/messages';
 import type { DeadlineEffect, MachineState, Message, PolicyInput, PolicyMachine } from '../recovery/step';
 import { migrateConfig } from './config-versions';
 import type { Delivery } from './delivery';
-import { type ConferenceRecord, KeyedNode, newOperationId, present, type Status } from './keyed-node';
+import { type ConferenceRecord, KeyedNode, newOperationId, present } from './keyed-node';
 import type { Surroundings } from './lasting-node';
 import { type NodeConfig, textOf } from './settings';
+import type { Status, Words } from './status';
 import { surroundingsOf } from './surroundings';
 
 /** What makes one policy node out of a machine. */
@@ -15,8 +16,8 @@ export interface PolicyNodeDefinition<State extends MachineState, Settings> {
   machine: PolicyMachine<State, Settings>;
   outputs: number;
   settingsOf(config: NodeConfig): Settings;
-  /** What is wrong with a configuration, so that the node does not do what it says; null when nothing is. */
-  complaintAbout?(config: NodeConfig): string | null;
+  /** What is wrong with a configuration, so that the node does not do what it says, for log and status; null when nothing is. */
+  complaintAbout?(config: NodeConfig): { text: string; words: Words } | null;
   /** What the dialog has to know of the model: a setting of Node-RED, whose name begins with the node's type. */
   shared?: { readonly [setting: string]: unknown };
   /** The output for a message. */
@@ -49,7 +50,7 @@ class PolicyNode<State extends MachineState, Settings> extends KeyedNode<State, 
     });
     this.settings = definition.settingsOf(config);
     const complaint = definition.complaintAbout?.(config) ?? null;
-    if (complaint !== null) this.trouble(complaint);
+    if (complaint !== null) this.trouble(complaint.text, complaint.words);
     this.settle();
     this.showStatus();
   }

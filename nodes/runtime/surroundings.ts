@@ -14,11 +14,15 @@ import { keeperFor } from './keeping/keepers';
 import type { Surroundings } from './lasting-node';
 import { type NodeConfig, textOf } from './settings';
 
+/** Where the catalogues have the words of statuses. */
+const words = '@conference-recovery/node-red/conference-endpoint:conference-endpoint.shared.status';
+
 /** The surroundings of a node. */
 export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
   const keepState = textOf(config, 'keepState', 'none');
   return {
     complaint: complaintAboutVersion(source, config),
+    translate: (key, figures) => RED._(`${words}.${key}`, figures),
     deployments: deploymentsOf(RED),
     owner: ownerIn(userDirOf(RED)),
     keepState,

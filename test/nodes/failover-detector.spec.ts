@@ -8,6 +8,7 @@ import register = require('../../nodes/failover-detector');
 import { DEFAULT_RULES } from '../../nodes/recovery/detector-rules';
 import type { Fact, FailoverDetected } from '../../nodes/recovery/messages';
 import { CONFERENCE } from '../support/driver';
+import { translator } from '../support/words';
 
 /** As much of Node-RED as the node touches. */
 class DetectorNode extends EventEmitter {
@@ -19,6 +20,7 @@ class DetectorNode extends EventEmitter {
   constructor(config: object) {
     super();
     register({
+      _: translator('en-US'),
       events: new EventEmitter(),
       nodes: {
         createNode: () => {},
@@ -97,7 +99,7 @@ describe('failover-detector node', () => {
     node.hear({ event: 'signal', signal: 'response', purpose: 'operation', status: 481 });
     assert.deepEqual(node.verdicts(), ['dialog-gone: focus failed']);
     const [status] = node.statuses;
-    assert.deepEqual([node.statuses.length, status?.fill, status?.text], [1, 'red', 'Rule 2 ("worse")']);
+    assert.deepEqual([node.statuses.length, status?.fill, status?.text], [1, 'red', 'rule 2 ("worse") is wrong']);
   });
 
   it('DET-5 the dialog gets the default rules, and the words that rules are made of', () => {

@@ -20,6 +20,7 @@ import { deadlines } from '../../nodes/runtime/deadlines';
 import type { Endpoint } from '../../nodes/signaling/endpoint';
 import { CONFERENCE } from './driver';
 import { checkMessage } from './schema';
+import { translator } from './words';
 
 export { CONFERENCE } from './driver';
 
@@ -64,6 +65,9 @@ export interface Asked {
   /** Resolves when `done` is called, with its error if there is one. */
   done: Promise<Reported['error'] | undefined>;
 }
+
+/** What the nodes say is in English here. */
+const english = translator('en-US');
 
 /** How long anything may take, on a machine as busy as it likes. Only waits that fail take as long. */
 const patienceMs = 15_000;
@@ -388,7 +392,7 @@ export class Flow {
         RED.nodes.createNode(node, config);
         this.watch(node as Loose);
       };
-      register({ ...RED, nodes: { ...RED.nodes, createNode } } as NodeAPI);
+      register({ ...RED, _: english, nodes: { ...RED.nodes, createNode } } as unknown as NodeAPI);
     };
   }
 
