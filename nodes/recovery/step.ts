@@ -62,9 +62,16 @@ export interface PolicyMachine<State extends MachineState, Settings> {
 /** The last instant that a Date can tell (ECMA-262, 21.4.1.1); what is set for later is as good as never. */
 const lastInstant = 8.64e15;
 
+/** The latest instant that was written: many facts are of one millisecond, and writing a date costs more than a step. */
+const latest = { now: Number.NaN, text: '' };
+
 /** An instant as messages carry it: ISO 8601, UTC, milliseconds. */
 export function instant(now: number): string {
-  return new Date(Math.min(now, lastInstant)).toISOString();
+  if (now !== latest.now) {
+    latest.text = new Date(Math.min(now, lastInstant)).toISOString();
+    latest.now = now;
+  }
+  return latest.text;
 }
 
 /**
@@ -89,8 +96,9 @@ export function conferenceName(conference: string): string {
 export type FactBody<F extends Fact = Fact> = F extends Fact ? Omit<F, keyof FactEnvelope> : never;
 
 /**
- * Completes a fact: the only place that numbers, dates and signs one. Counts `state.seq` up; `incident` and `active`
- * are those of the machine's open outage unless given (an outage that this very fact closes is given with `active: false`).
+ * Completes a fact: the only place that numbers, dates and signs one. The body becomes the fact, and must be nobody else's (a
+ * copy of objects of many shapes costs more than all else in a step). Counts `state.seq` up; `incident` and `active` are those
+ * of the machine's open outage unless given (an outage that this very fact closes is given with `active: false`).
  */
 export function fact(
   state: MachineState,
@@ -98,19 +106,19 @@ export function fact(
   moment: Moment,
   severity: Severity,
   body: FactBody,
-  outage: { id: string | null; active: boolean } = { id: state.incident?.id ?? null, active: state.incident !== null },
+  outage?: { id: string | null; active: boolean },
 ): Fact {
+  const { incident } = state;
   state.seq += 1;
-  return {
-    ...body,
-    conference: state.conference,
-    at: instant(moment.now),
-    seq: state.seq,
-    source,
-    incident: outage.id,
-    active: outage.active,
-    severity,
-    dialog: state.dialog,
-    version: 1,
-  } as Fact;
+  const completed = body as Fact;
+  completed.conference = state.conference;
+  completed.at = instant(moment.now);
+  completed.seq = state.seq;
+  completed.source = source;
+  completed.incident = outage ? outage.id : (incident?.id ?? null);
+  completed.active = outage ? outage.active : incident !== null;
+  completed.severity = severity;
+  completed.dialog = state.dialog;
+  completed.version = 1;
+  return completed;
 }

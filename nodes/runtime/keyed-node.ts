@@ -15,12 +15,13 @@ import {
   type Moment,
   type Step,
 } from '../recovery/step';
-import { type Deadline, deadlines } from './deadlines';
+import { deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Host, type Send } from './delivery';
 import { ownRecord, type SavedRecord } from './keeping/keeper';
 import { LastingNode, type Surroundings } from './lasting-node';
 import { inOrder } from './order';
-import { type Member, membersOf } from './payload';
+import { isBatch, type Member, memberOf } from './payload';
+import { dropDeadline, findDeadline, instantsOf, putDeadline, Standing } from './standing';
 import { type Status, StatusLine, type Words } from './status';
 import { levelOf, topicPath } from './topics';
 
@@ -29,7 +30,8 @@ export interface ConferenceRecord<State> {
   state: State;
   /** Its name in topics. */
   readonly name: string;
-  readonly deadlines: Map<string, Deadline>;
+  /** The first of a chain; null when there is none. */
+  deadlines: Standing<ConferenceRecord<State>> | null;
 }
 
 /** How a node differs from others, as far as this file is concerned. */
@@ -53,6 +55,17 @@ export function newOperationId(): string {
   return `${started}-${operations.toString(36)}`;
 }
 
+const process = Math.floor(Math.random() * 0xffff_ffff)
+  .toString(16)
+  .padStart(8, '0');
+let messages = 0;
+
+/** A message's `_msgid`, sixteen digits as Node-RED's own, which cost a microsecond each. */
+function newMessageId(): string {
+  messages = (messages + 1) % 0x1_0000_0000;
+  return process + messages.toString(16).padStart(8, '0');
+}
+
 /** The present, for a step. */
 export function present(): Moment {
   return { now: Date.now(), random: Math.random() };
@@ -70,7 +83,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** Records of the store that have not gone on yet. */
   private restored: ConferenceRecord<State>[] = [];
   private current: Delivery | null = null;
-  private collected: { message: Message; output: number; delivery: Delivery | null }[] | null = null;
+  /** What leaves together at the end of a batch, by output; null outside of one. */
+  private collected: (Message[] | undefined)[] | null = null;
   private readonly statusLine: StatusLine;
   private lastingTrouble: { text: string; words: Words } | null = null;
   /** What is wrong with the store; null when nothing is. */
@@ -82,7 +96,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     protected readonly options: KeyedNodeOptions,
   ) {
     super(node, surroundings);
-    this.statusLine = new StatusLine(node, surroundings.translate, () => this.showStatus());
+    this.statusLine = new StatusLine(node, surroundings.translate, () => this.presentStatus());
     if (surroundings.complaint !== null) this.trouble(surroundings.complaint, ['newerConfiguration']);
     node.on('input', (message, send, done) => this.receive(message, send as Send, done));
   }
@@ -115,29 +129,32 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** `origin` is the node that Node-RED has handed the message to. */
   private receive(message: NodeMessage, send: Send, done: Done, origin: Host = this): void {
     if (this.away) return this.later((node) => node.receive(message, send, done, this));
-    const { source, conference } = this.options;
-    const { members, batch } = membersOf(source, message.payload, conference);
+    const { payload } = message;
+    const batch = isBatch(payload);
     const delivery = new Delivery(message, batch, origin, send, done);
     this.current = delivery;
-    if (batch) this.collected = [];
-    for (const member of members) {
-      try {
-        this.takeMember(member, delivery);
-      } catch (error) {
-        // A defect of ours must not stop Node-RED, nor take other conferences with it.
-        this.node.error(error as Error, message);
-      }
-    }
+    if (batch) {
+      this.collected = new Array(this.options.outputs);
+      for (const member of payload) this.takeMember(member, delivery);
+    } else this.takeMember(payload, delivery);
     this.current = null;
     this.flush(delivery);
-    this.whenSaved(() => delivery.release());
+    if (this.keeper) this.whenSaved(() => delivery.release());
+    else delivery.release();
     this.showStatus();
   }
 
-  private takeMember(member: Member, delivery: Delivery): void {
-    if (member.kind === 'fact') this.onFact(member.fact);
-    else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
-    else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);
+  private takeMember(payload: unknown, delivery: Delivery): void {
+    const { source, conference } = this.options;
+    try {
+      const member: Member = memberOf(source, payload, conference);
+      if (member.kind === 'fact') this.onFact(member.fact);
+      else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
+      else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);
+    } catch (error) {
+      // A defect of ours must not stop Node-RED, nor take other conferences with it.
+      this.node.error(error as Error, delivery.message);
+    }
   }
 
   /** Runs something that no message caused: a deadline, news of the conferencing system. */
@@ -159,7 +176,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const name = this.nameOf(conference);
     const state = this.start(conference);
     state.seq = this.seqFloor;
-    const record: ConferenceRecord<State> = { state, name, deadlines: new Map() };
+    const record: ConferenceRecord<State> = { state, name, deadlines: null };
     this.records.set(conference, record);
     return record;
   }
@@ -256,23 +273,32 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private keepDeadline(record: ConferenceRecord<State>, effect: DeadlineEffect): void {
-    const { deadline } = effect;
-    const known = record.deadlines.get(deadline);
-    if (known) deadlines.cancel(known);
-    record.deadlines.delete(deadline);
-    if (effect.effect === 'set-deadline') this.setDeadline(record, deadline, effect.at);
+    const known = findDeadline(record, effect.deadline);
+    if (effect.effect === 'set-deadline') {
+      this.setDeadline(known ?? putDeadline(new Standing(this, record, effect.deadline)), effect.at);
+    } else if (known) {
+      deadlines.cancel(known.handle);
+      dropDeadline(known);
+    }
   }
 
-  private setDeadline(record: ConferenceRecord<State>, deadline: string, at: number): void {
-    const set = deadlines.set(at, () => this.later((node) => node.due(record, deadline, set)));
-    record.deadlines.set(deadline, set);
+  private setDeadline(standing: Standing<ConferenceRecord<State>>, at: number): void {
+    const { handle } = standing;
+    standing.owner = this;
+    standing.at = at;
+    standing.handle = deadlines.set(at, standing);
+    deadlines.cancel(handle);
   }
 
-  private due(record: ConferenceRecord<State>, deadline: string, set: Deadline): void {
-    // One that was put off may have been called off since, or set anew.
-    if (record.deadlines.get(deadline) !== set) return;
-    record.deadlines.delete(deadline);
-    this.onDeadline(record, deadline);
+  /** The instant of a deadline has come. */
+  due(standing: Standing<ConferenceRecord<State>>): void {
+    const { handle, record, name } = standing;
+    this.later((node) => {
+      // One that was put off may have been called off since, or set anew.
+      if (standing.handle !== handle) return;
+      dropDeadline(standing);
+      node.onDeadline(record, name);
+    });
   }
 
   /** Sends one message to its output, as the answer to whoever asked for it. `asking` is the request of this very step. */
@@ -292,7 +318,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       const output = this.outputOf(message);
       if (output !== null) this.post(message, output, record.name, delivery);
     }
-    if (delivery) this.whenSaved(() => delivery.release());
+    if (!delivery) return;
+    this.whenSaved(() => delivery.release());
   }
 
   private fail(failure: OperationFailed, name: string, delivery: Delivery | null): void {
@@ -307,11 +334,16 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private post(message: Message, output: number, name: string, delivery: Delivery | null): void {
     // Within a batch, everything but the answers of earlier messages leaves together.
     if (this.collected && (delivery === null || delivery === this.current)) {
-      this.collected.push({ message, output, delivery });
+      const collected = this.collected[output];
+      if (collected) collected.push(message);
+      else this.collected[output] = [message];
       return;
     }
-    const sent = { ...delivery?.properties(), topic: topicOf(message, name), payload: message } as NodeMessage;
-    this.dispatch(place(sent, output), delivery);
+    const topic = topicOf(message, name);
+    const sent = delivery
+      ? { ...delivery.properties(), topic, payload: message }
+      : { _msgid: newMessageId(), topic, payload: message };
+    this.dispatch(place(sent as NodeMessage, output), delivery);
   }
 
   private dispatch(outputs: (NodeMessage | null)[], delivery: Delivery | null): void {
@@ -339,11 +371,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const { collected } = this;
     this.collected = null;
     if (!collected) return;
-    for (let output = 0; output < this.options.outputs; output += 1) {
-      const payload = collected.filter((item) => item.output === output).map(({ message }) => message);
-      if (payload.length > 0) {
-        this.dispatch(place({ ...delivery.properties(), payload } as NodeMessage, output), delivery);
-      }
+    for (const [output, payload] of collected.entries()) {
+      if (payload) this.dispatch(place({ ...delivery.properties(), payload } as NodeMessage, output), delivery);
     }
   }
 
@@ -377,10 +406,14 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     this.lackEndpoint(undefined);
   }
 
-  /** Shows the status when it has changed. */
+  /** Shows the status, soon: called after whatever may have changed it. */
   protected showStatus(): void {
+    this.statusLine.touch();
+  }
+
+  private presentStatus(): Status | null {
     const trouble = this.lastingTrouble?.words ?? (this.notKept === null ? null : (['keptState'] as const));
-    this.statusLine.show(trouble ? { fill: 'red', shape: 'ring', words: [trouble] } : this.status());
+    return trouble ? { fill: 'red', shape: 'ring', words: [trouble] } : this.status();
   }
 
   // ------------------------------------------------------------------------------------------------- over deployments
@@ -397,7 +430,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     const { restored } = this;
     this.restored = [];
     for (const record of restored) {
-      for (const [name, { at }] of record.deadlines) this.setDeadline(record, name, at);
+      for (let each = record.deadlines; each; each = each.next) this.setDeadline(each, each.at);
       this.run(() => this.restart(record));
     }
   }
@@ -423,8 +456,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private stopTime(): void {
-    for (const { deadlines: own } of this.records.values())
-      for (const deadline of own.values()) deadlines.cancel(deadline);
+    for (const record of this.records.values())
+      for (let each = record.deadlines; each; each = each.next) deadlines.cancel(each.handle);
   }
 
   // ------------------------------------------------------------------------------------------------------- over restarts
@@ -434,8 +467,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
       this.seqFloor = state.seq;
       return;
     }
-    const own = Object.entries(saved).map(([deadline, at]): [string, Deadline] => [deadline, standing(at)]);
-    const record: ConferenceRecord<State> = { state: state as State, name, deadlines: new Map(own) };
+    const record: ConferenceRecord<State> = { state: state as State, name, deadlines: null };
+    for (const [deadline, at] of Object.entries(saved)) putDeadline(new Standing(this, record, deadline, at));
     this.records.set(conference, record);
     this.restored.push(record);
     this.adopt(record);
@@ -471,18 +504,6 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 }
 
-/** The deadlines of a conference: ms since 1970, by name. */
-export function instantsOf({ deadlines: own }: ConferenceRecord<MachineState>): { [deadline: string]: number } {
-  const instants: { [deadline: string]: number } = {};
-  for (const [deadline, { at }] of own) instants[deadline] = at;
-  return instants;
-}
-
-/** A deadline that is known, and for which nothing waits yet. */
-function standing(at: number): Deadline {
-  return { at, run: () => {}, place: -2 };
-}
-
 function isDeadline(effect: { effect: string }): effect is DeadlineEffect {
   return effect.effect === 'set-deadline' || effect.effect === 'cancel-deadline';
 }
@@ -511,7 +532,8 @@ function topicOf(message: Message, name: string): string {
 }
 
 function place(message: NodeMessage, output: number): (NodeMessage | null)[] {
-  const outputs: (NodeMessage | null)[] = new Array(output + 1).fill(null);
-  outputs[output] = message;
+  const outputs: (NodeMessage | null)[] = [];
+  for (let before = 0; before < output; before += 1) outputs.push(null);
+  outputs.push(message);
   return outputs;
 }

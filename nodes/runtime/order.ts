@@ -15,7 +15,10 @@ export function inOrder<Effect extends { effect: string }>(
   { messages, effects }: Step<unknown, Effect>,
   first: readonly string[],
 ): (Message | Effect)[] {
-  if (first.length === 0) return [...messages, ...effects];
+  // What is most of the time so is cheap: this runs for every message.
+  if (effects.length === 0) return messages;
+  if (first.length === 0) return messages.length === 0 ? effects : [...messages, ...effects];
+  if (!effects.some(({ effect }) => first.includes(effect))) return [...messages, ...effects];
   const before = effects.filter(({ effect }) => first.includes(effect));
   const after = effects.filter(({ effect }) => !first.includes(effect));
   return [...before, ...messages, ...after];

@@ -12,17 +12,17 @@ export type Member =
   | { kind: 'complaint'; error: RecoveryError; command: string; conference: string | null }
   | { kind: 'nothing' };
 
-/** The members of a payload, in order, and whether it was a batch. `conference` is the dialog's, or ''. */
-export function membersOf(node: Source, payload: unknown, conference: string): { members: Member[]; batch: boolean } {
-  if (!Array.isArray(payload)) return { members: [memberOf(node, payload, conference)], batch: false };
-  if (payload.length > limits.batch) {
-    const error = argument(`A batch has at most ${limits.batch} members; this one has ${payload.length}.`);
-    return { members: [{ kind: 'complaint', error, command: 'batch', conference: null }], batch: false };
-  }
-  return { members: payload.map((member) => memberOf(node, member, conference)), batch: true };
+/** Is the payload a batch that can be taken? */
+export function isBatch(payload: unknown): payload is unknown[] {
+  return Array.isArray(payload) && payload.length <= limits.batch;
 }
 
-function memberOf(node: Source, payload: unknown, ownConference: string): Member {
+/** Reads a payload that is no batch, or a member of one. `conference` is the dialog's, or ''. */
+export function memberOf(node: Source, payload: unknown, ownConference: string): Member {
+  if (Array.isArray(payload) && payload.length > limits.batch) {
+    const error = argument(`A batch has at most ${limits.batch} members; this one has ${payload.length}.`);
+    return { kind: 'complaint', error, command: 'batch', conference: null };
+  }
   const member: unknown = typeof payload === 'string' ? { command: payload } : payload;
   if (!isObject(member) || (!('event' in member) && !('command' in member))) {
     const error = argument(

@@ -3,7 +3,7 @@
  * in the language of the Node-RED server. Node-RED's editor can translate a text without figures only.
  */
 import type { Node } from 'node-red';
-import { type Deadline, deadlines } from './deadlines';
+import { deadlines, type Handle } from './deadlines';
 
 /** What is translated: keys under `conference-endpoint.shared.status` of the message catalogues. */
 export type StatusKey =
@@ -62,6 +62,10 @@ export interface Status {
 /** Puts words into the language of the Node-RED server. */
 export type Translate = (key: StatusKey, figures?: { readonly [figure: string]: number | string }) => string;
 
+/** So many statuses may follow each other at once; then one in so many ms, as people can read them. */
+const mostAtOnce = 50;
+const pauseMs = 50;
+
 /** More does not fit under a node in the editor. */
 const longest = 39;
 
@@ -92,23 +96,43 @@ function read(key: TimeKey, at: number, now: number): Reading {
 /** The status of one node: shown when it reads differently, and put into words only then. */
 export class StatusLine {
   private shown = '';
-  private refresh: Deadline | null = null;
+  /** When the time in it will read differently (ms since 1970; null for never), and what waits for that. */
+  private changesAt: number | null = null;
+  private refresh: Handle = 0;
+  /** As if the latest status had been shown at that instant (ms since 1970), each a pause after the one before. */
+  private pacedAt = 0;
+  /** What waits for its turn. */
+  private next: Handle = 0;
   private closed = false;
 
-  /** `renew` is to show the status again: the time in it reads differently by now. */
+  /** `status` tells what there is to be shown; null for nothing. */
   constructor(
     private readonly node: Node,
     private readonly translate: Translate,
-    private readonly renew: () => void,
+    private readonly status: () => Status | null,
   ) {
     node.on('close', () => {
       this.closed = true;
       this.wake(null);
+      deadlines.cancel(this.next);
     });
   }
 
-  /** Shows a status; null clears it. */
-  show(status: Status | null): void {
+  /** The status may be another one: shows it; later, when thousands of messages touch it at once. */
+  touch(): void {
+    if (this.next !== 0 || this.closed) return;
+    const now = Date.now();
+    this.pacedAt = Math.max(this.pacedAt, now - mostAtOnce * pauseMs) + pauseMs;
+    if (this.pacedAt <= now) return this.show();
+    const due = (): void => {
+      this.next = 0;
+      this.show();
+    };
+    this.next = deadlines.set(this.pacedAt, { due });
+  }
+
+  private show(): void {
+    const status = this.status();
     const { key, at } = status?.time ?? {};
     const reading = key === undefined || at === undefined ? null : read(key, at, Date.now());
     this.wake(reading?.changesAt ?? null);
@@ -117,7 +141,7 @@ export class StatusLine {
       : '';
     if (what === this.shown) return;
     this.shown = what;
-    if (!status) return this.node.status({});
+    if (!status) return void this.node.status({});
     const { fill, shape } = status;
     this.node.status({ fill, shape, text: this.textOf(status, key, reading) });
   }
@@ -136,13 +160,14 @@ export class StatusLine {
   }
 
   private wake(at: number | null): void {
-    if (at === (this.refresh?.at ?? null)) return;
-    if (this.refresh) deadlines.cancel(this.refresh);
-    this.refresh = null;
+    if (at === this.changesAt) return;
+    deadlines.cancel(this.refresh);
+    this.changesAt = at;
     if (at === null || this.closed) return;
-    this.refresh = deadlines.set(at, () => {
-      this.refresh = null;
-      this.renew();
-    });
+    const due = (): void => {
+      this.changesAt = null;
+      this.show();
+    };
+    this.refresh = deadlines.set(at, { due });
   }
 }

@@ -23,13 +23,13 @@ class Shown extends EventEmitter {
         figures,
       );
     };
-    this.line = new StatusLine(this as unknown as Node, translate, () => this.line.show(this.current));
-    this.line.show(current);
+    this.line = new StatusLine(this as unknown as Node, translate, () => this.current);
+    this.line.touch();
   }
 
   show(status: Status | null): void {
     this.current = status;
-    this.line.show(status);
+    this.line.touch();
   }
 
   status({ text }: { text?: string }): void {
@@ -51,6 +51,7 @@ describe('status', () => {
   afterEach(() => {
     for (const node of nodes) node.emit('close');
     assert.equal(deadlines.size, 0);
+    clock.runAll();
     clock.restore();
   });
   const showing = (status: Status | null): Shown => {
@@ -102,7 +103,7 @@ describe('status', () => {
   it('is put into words only when it reads differently, and leaves one deadline at most', () => {
     const node = showing(statusOf(['Reconnecting', ['attempt', { attempt: 1 }]], { key: 'left', at: 1_030_000 }));
     const { translated } = node;
-    for (let message = 0; message < 1_000; message += 1) {
+    for (let message = 0; message < 40; message += 1) {
       node.show(statusOf(['Reconnecting', ['attempt', { attempt: 1 }]], { key: 'left', at: 1_030_000 }));
     }
     assert.deepEqual([node.texts.length, node.translated, deadlines.size], [1, translated, 1]);
@@ -110,6 +111,18 @@ describe('status', () => {
     assert.equal(deadlines.size, 0);
     node.show(null);
     assert.deepEqual(node.texts.slice(1), ['not armed', undefined]);
+  });
+
+  it('of thousands that follow each other at once shows the first, one now and then, and the last', () => {
+    const node = showing(statusOf(['0']));
+    for (let message = 1; message <= 5_000; message += 1) {
+      node.show(statusOf([`${message}`]));
+      if (message % 10 === 0) clock.tick(1);
+    }
+    assert.deepEqual([node.texts.slice(0, 2), node.texts.length], [['0', '1'], 60]);
+    clock.tick(50);
+    assert.deepEqual([node.texts.at(-1), node.texts.length], ['5000', 60]);
+    assert.equal(deadlines.size, 0);
   });
 
   it('is not shown anew once the node is closed', () => {

@@ -1,0 +1,87 @@
+/** Node-RED without editor, admin and log, in this process, with the nodes as they are built into `dist`. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** A node as it stands in a flow file. */
+export interface FlowNode {
+  id: string;
+  type: string;
+  wires?: string[][];
+  [property: string]: unknown;
+}
+
+/** A message of Node-RED. */
+export interface FlowMessage {
+  payload?: unknown;
+  [property: string]: unknown;
+}
+
+/** What a node does with a message; `send` as in an input handler. */
+export type Behaviour = (message: FlowMessage, send: (message: unknown) => void) => void;
+
+export interface EmbeddedNodeRed {
+  /** Deploys these nodes, on one tab, in place of all that were there. */
+  deploy(nodes: readonly FlowNode[]): Promise<void>;
+  /** Hands a message to a node, as a wire does. */
+  receive(id: string, message: FlowMessage): void;
+  /** What the `bench` node of this id does from now on; without, it sends on what it gets. */
+  behave(id: string, behaviour: Behaviour): void;
+  stop(): Promise<void>;
+}
+
+interface NodeObject {
+  receive(message: FlowMessage): void;
+  on(
+    event: 'input',
+    listener: (message: FlowMessage, send: (message: unknown) => void, done: () => void) => void,
+  ): void;
+}
+
+/** Starts it once per process. Its flows may hold nodes of the type `bench`. */
+export async function startNodeRed(): Promise<EmbeddedNodeRed> {
+  const userDir = mkdtempSync(join(tmpdir(), 'conference-recovery-bench-'));
+  // biome-ignore lint/suspicious/noExplicitAny: Node-RED's embedding API has no types of its own.
+  const RED = require('node-red') as any;
+  RED.init({
+    userDir,
+    nodesDir: [resolve('dist')],
+    httpAdminRoot: false,
+    httpNodeRoot: false,
+    credentialSecret: false,
+    telemetry: { enabled: false, updateNotification: false },
+    logging: { console: { level: 'error', metrics: false, audit: false } },
+  });
+  const begun = new Promise((done) => RED.runtime.events.once('flows:started', done));
+  await RED.start();
+  await begun;
+  const behaviours = new Map<string, Behaviour>();
+  function Bench(this: NodeObject, config: FlowNode): void {
+    RED.runtime._.nodes.createNode(this, config);
+    this.on('input', (message, send, done) => {
+      const behaviour = behaviours.get(config.id);
+      if (behaviour) behaviour(message, send);
+      else send(message);
+      done();
+    });
+  }
+  RED.runtime._.nodes.registerType('bench', 'bench', Bench);
+  const find = (id: string): NodeObject => RED.runtime._.nodes.getNode(id);
+  return {
+    async deploy(nodes) {
+      const tab = { id: 'tab', type: 'tab', label: 'bench' };
+      const started = new Promise((done) => RED.runtime.events.once('flows:started', done));
+      await RED.runtime.flows.setFlows({
+        flows: { flows: [tab, ...nodes.map((node) => ({ ...node, z: 'tab' }))] },
+        deploymentType: 'full',
+      });
+      await started;
+    },
+    receive: (id, message) => find(id).receive(message),
+    behave: (id, behaviour) => void behaviours.set(id, behaviour),
+    async stop() {
+      await RED.stop();
+      rmSync(userDir, { recursive: true, force: true });
+    },
+  };
+}
