@@ -8,8 +8,9 @@ import { Endpoint } from './signaling/endpoint';
 import { Pacer } from './signaling/pacer';
 import { Pool, poolDefaults } from './signaling/pool/pool';
 import type { SignalingPort } from './signaling/port';
+import { checkConnection, type SipCheck } from './signaling/sip/connection-check';
 import { SipServer } from './signaling/sip/server/sip-server';
-import { SipPort } from './signaling/sip/sip-port';
+import { type SipOptions, SipPort } from './signaling/sip/sip-port';
 
 /** Domain of the conferences of an embedded pool, as its examples have it. */
 const poolDomain = 'pool.example';
@@ -61,7 +62,7 @@ interface Secrets {
   password: unknown;
 }
 
-function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: SignalingPort; pool: null } {
+function sipOptionsOf(config: NodeConfig, secrets: Partial<Secrets>): SipOptions {
   const uri = textOf(config, 'uri');
   if (!/^sips?:\S+@\S+$/i.test(uri)) throw new RangeError(`our own URI must be like sip:me@example.com, not "${uri}"`);
   const username = typeof secrets.username === 'string' ? secrets.username.trim() : '';
@@ -69,7 +70,7 @@ function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: Signaling
   // Neither belongs between the quotes of a header, and no server knows such a name (RFC 3261, 25.1, quoted-string).
   if (/[\p{Cc}"\\]/u.test(username)) throw new RangeError('the user name must not contain quotes or backslashes');
   const displayName = textOf(config, 'displayName');
-  const options = {
+  return {
     uri,
     host: textOf(config, 'host'),
     ...portOf(config),
@@ -81,8 +82,11 @@ function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: Signaling
     mediaTimeoutMs: durationOf(config, 'mediaTimeout', 0),
     ...(displayName ? { displayName } : {}),
     ...(username ? { credentials: { username, password } } : {}),
-  } as const;
-  return { port: new SipPort(options, systemClock), pool: null };
+  };
+}
+
+function sipOf(config: NodeConfig, secrets: Partial<Secrets>): { port: SignalingPort; pool: null } {
+  return { port: new SipPort(sipOptionsOf(config, secrets), systemClock), pool: null };
 }
 
 /** Empty is as DNS says. */
@@ -159,8 +163,77 @@ function settingsText(config: NodeConfig, secrets: Partial<Secrets>): string {
   return JSON.stringify([settings, secrets.username, secrets.password]);
 }
 
+/** The endpoint that a dialog wants to have tested: as the dialog shows it, saved or not. */
+interface TestRequest {
+  id: string;
+  config: NodeConfig;
+  /** A password that was not entered anew is what the editor shows in its place; see `savedPassword`. */
+  credentials: Partial<Secrets>;
+  /** URI of a conference that a node on this endpoint serves, or ''. */
+  conference: string;
+}
+
+/** What a test has found. `complaint`: the settings make no sense, and nothing was tried. */
+type TestReport =
+  | { system: 'pool'; running: boolean; frontEnds: number }
+  | ({ system: 'sip' } & SipCheck)
+  | { complaint: string };
+
+/** What the editor shows of a password that is saved. */
+const savedPassword = '__PWRD__';
+/** Tests at a time; each takes seconds at the most. */
+const mostTests = 8;
+
+async function tested(RED: NodeAPI, { id, config, credentials, conference }: TestRequest): Promise<TestReport> {
+  const node = RED.nodes.getNode(id) as unknown as { endpoint?: Endpoint } | null;
+  const variable = /^\$\{[^}]+\}$/;
+  const evaluated = (value: unknown): unknown =>
+    typeof value === 'string' && variable.test(value)
+      ? RED.util.evaluateNodeProperty(value, 'env', node as unknown as Node, {})
+      : value;
+  const settings = Object.fromEntries(Object.entries(config).map(([property, value]) => [property, evaluated(value)]));
+  if (choiceOf(settings, 'system', ['pool', 'sip']) === 'pool') {
+    const running = Boolean(node?.endpoint?.pool);
+    return { system: 'pool', running, frontEnds: numberOf(settings, 'frontEnds', poolDefaults.frontEnds) };
+  }
+  try {
+    const saved = RED.nodes.getCredentials(id) as Partial<Secrets> | undefined;
+    const password = credentials.password === savedPassword ? saved?.password : credentials.password;
+    const options = sipOptionsOf(settings, { ...credentials, password });
+    return {
+      system: 'sip',
+      ...(await checkConnection(options, textOf({ conference }, 'conference') || null, systemClock)),
+    };
+  } catch (error) {
+    return { complaint: (error as Error).message };
+  }
+}
+
+/** Answers the dialog's *Test the connection*: a TestRequest by a TestReport. It changes nothing, here or at the far end. */
+function offerTest(RED: NodeAPI): void {
+  let tests = 0;
+  const permission = RED.auth.needsPermission('conference-endpoint.write');
+  RED.httpAdmin.post('/conference-recovery/test-connection', permission, ({ body }, response) => {
+    if (!isTestRequest(body)) return void response.sendStatus(400);
+    if (tests >= mostTests) return void response.sendStatus(503);
+    tests += 1;
+    tested(RED, body)
+      .then((report) => response.json(report))
+      .catch(() => response.sendStatus(500))
+      .finally(() => {
+        tests -= 1;
+      });
+  });
+}
+
+function isTestRequest(body: unknown): body is TestRequest {
+  const { id, config, credentials } = (body ?? {}) as Partial<TestRequest>;
+  return typeof id === 'string' && [config, credentials].every((part) => typeof part === 'object' && part !== null);
+}
+
 export = (RED: NodeAPI): void => {
   const deployments = deploymentsOf(RED);
+  offerTest(RED);
 
   function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_RULES, type DetectorRule, rulesOf } from '../../nodes/recovery/detector-rules';
+import { answer, SmallServer } from '../signaling/sip/small-server';
+import { CertificateAuthority } from '../support/certificates';
+import { freePort } from '../support/free-port';
 import { type NodeRedProcess, packageRoot, startNodeRed } from '../support/node-red-process';
 import { browserFound, type Dialog, Editor, type EditorNode } from './editor';
 
@@ -462,6 +465,76 @@ describe('editor', function () {
       assert.deepEqual([saved[property], await dialog.read(property)], [value, value], property);
     }
     await dialog.cancel();
+  });
+
+  describe('test of the connection', () => {
+    /** Presses the button by keyboard, and waits for what it says. */
+    async function test(dialog: Dialog): Promise<string[]> {
+      const button = dialog.form.getByRole('button', { name: 'Test the connection' });
+      await button.focus();
+      await editor.page.keyboard.press('Enter');
+      await editor.page.waitForFunction("$('.conference-endpoint-test').is(':not([aria-disabled])')");
+      assert.ok(await button.evaluate((element) => element === document.activeElement), 'the focus stays');
+      return dialog.form.getByRole('status').locator('li').allTextContents();
+    }
+
+    beforeEach(() => reset('conference-endpoint'));
+
+    it('says that the embedded pool needs none', async () => {
+      const dialog = await editor.edit('conference-endpoint');
+      const [line, ...others] = await test(dialog);
+      assert.match(line ?? '', /The embedded pool needs no connection. .+ 3 front ends\./);
+      assert.deepEqual(others, []);
+      await dialog.cancel();
+    });
+
+    it('says what it has found at the server that the dialog shows, and saves nothing', async () => {
+      const authority = new CertificateAuthority('Authority of tests');
+      const server = await new SmallServer('tls', { certified: authority.issue('127.0.0.1') }).start();
+      const place = `127.0.0.1:${server.port}`;
+      const dialog = await editor.edit('conference-endpoint');
+      try {
+        for (const [property, value] of Object.entries({
+          system: 'sip',
+          transport: 'tls',
+          host: '127.0.0.1',
+          port: String(server.port),
+        }))
+          await dialog.fill(property, value);
+        const [reason, remedy] = await test(dialog);
+        assert.match(reason ?? '', /\(TLS\): .*certificate/);
+        assert.match(remedy ?? '', /name that of its authority as CA file/);
+        await dialog.fill('caFile', authority.file('ca.pem', authority.certificate));
+        server.answer = (text) => answer(text, '200 OK', ['Server: small/1.0', 'Allow-Events: conference']);
+        const [reached, peer, options, events] = await test(dialog);
+        await editor.screenshot('conference-endpoint-tested', dialog.tray);
+        assert.equal(reached, `${place} (TLS): connected`);
+        assert.match(peer ?? '', /^TLSv1\.3 with 127\.0\.0\.1, certified by Authority of tests until [\d/]+$/);
+        assert.equal(options, `OPTIONS to sip:${place} was answered 200 OK by small/1.0`);
+        assert.match(events ?? '', /It offers rosters/);
+        server.answer = (text) => answer(text, '401 Unauthorized');
+        const found = await test(dialog);
+        assert.ok(found.some((line) => /Enter a user name and password/.test(line)));
+        assert.ok(found.some((line) => /does not say whether it offers rosters/.test(line)));
+      } finally {
+        await dialog.cancel();
+        await server.stop();
+        authority.dispose();
+      }
+      assert.equal((await editor.node('conference-endpoint')).host, '');
+    });
+
+    it('says what was tried in vain, and what makes no sense', async () => {
+      const dialog = await editor.edit('conference-endpoint');
+      await dialog.fill('system', 'sip');
+      assert.deepEqual(await test(dialog), ['Nothing was tried: no host: name the SIP server in the dialog']);
+      await dialog.fill('host', '127.0.0.1');
+      const port = await freePort();
+      await dialog.fill('port', String(port));
+      assert.deepEqual(await test(dialog), [`127.0.0.1:${port} (TCP): connection refused (ECONNREFUSED)`]);
+      await editor.screenshot('conference-endpoint-refused', dialog.tray);
+      await dialog.cancel();
+    });
   });
 
   it('needs no server where there is an outbound proxy', async () => {

@@ -81,6 +81,11 @@ export class SmallServer {
     this.stopListening = async () => {};
   }
 
+  /** Connections that are open. */
+  get open(): number {
+    return this.sockets.size;
+  }
+
   /** Breaks all connections. */
   drop(): void {
     for (const socket of this.sockets) socket.resetAndDestroy();

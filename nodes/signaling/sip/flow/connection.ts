@@ -4,7 +4,7 @@ import { connectDatagrams } from './datagram-connection';
 import type { FlowAddress } from './flow';
 import { connectStream } from './stream-connection';
 import type { Target } from './targets';
-import type { TlsSettings } from './tls';
+import type { TlsPeer, TlsSettings } from './tls';
 import { connectWebSocket } from './websocket-connection';
 
 /** Why there is no connection (any more), as said to people. */
@@ -15,7 +15,8 @@ export interface ConnectionFailure {
 
 /** Who listens to a connection. Nothing is told from inside a call of the connection. */
 export interface ConnectionListener {
-  connected(local: FlowAddress): void;
+  /** `peer` is set where the connection is secure. */
+  connected(local: FlowAddress, peer?: TlsPeer): void;
   message(text: string): void;
   /** Anything arrived, be it only the answer to a ping. */
   heard(): void;

@@ -1,5 +1,8 @@
 /** A flow: messages to the next hop and back, up or down (RFC 5626, 3). What differs between transports lies behind it. */
 
+import type { Target } from './targets';
+import type { TlsPeer } from './tls';
+
 /** Where our end of a flow is; what Via and Contact name. */
 export interface FlowAddress {
   host: string;
@@ -19,6 +22,14 @@ export class FlowError extends Error {
   }
 }
 
+/** One attempt to connect to a target. */
+export interface Attempt extends Target {
+  /** Why it failed, as said to people; null where it did not. */
+  failure: string | null;
+  /** The other end of a connection that is secure. */
+  peer: TlsPeer | null;
+}
+
 /** Who listens to a flow. */
 export interface FlowListener {
   up(): void;
@@ -26,6 +37,8 @@ export interface FlowListener {
   message(text: string): void;
   /** Whether a lost connection is to be restored without being asked. */
   wanted(): boolean;
+  /** An attempt to connect has ended. */
+  tried?(attempt: Attempt): void;
 }
 
 /** The way to the next hop. */

@@ -155,6 +155,7 @@ export class ReconnectingFlow implements Flow {
     const giveUp = (reason: ConnectionFailure): void => {
       this.disconnect();
       this.avoidance.avoid(target);
+      this.listener.tried?.({ ...target, failure: reason.reason, peer: null });
       this.tryNext(others, reason);
     };
     const settings = { ...this.options, clock: this.clock };
@@ -162,8 +163,10 @@ export class ReconnectingFlow implements Flow {
       target,
       settings,
       {
-        connected: (local) => {
-          if (this.connection === connection) this.connected(connection, local);
+        connected: (local, peer) => {
+          if (this.connection !== connection) return;
+          this.listener.tried?.({ ...target, failure: null, peer: peer ?? null });
+          this.connected(connection, local);
         },
         heard: () => {
           if (this.connection === connection) this.lifeSigns?.heard();

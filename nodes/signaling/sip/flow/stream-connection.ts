@@ -12,6 +12,7 @@ import {
 import type { FlowAddress } from './flow';
 import { Framer } from './framing';
 import type { Target } from './targets';
+import { peerOf } from './tls';
 
 /** Ping and pong of a stream (RFC 5626, 3.5.1). */
 const ping = '\r\n\r\n';
@@ -50,7 +51,7 @@ export function connectStream(target: Target, settings: ConnectionSettings, list
   });
   socket.on(ready, () => {
     securing = false;
-    listener.connected(localEnd(socket));
+    listener.connected(localEnd(socket), peerOf(socket));
   });
   socket.on('data', (chunk) => {
     listener.heard();

@@ -1,6 +1,7 @@
 /** What a secure connection is made with: whom we trust, and who we are. */
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
+import { createSecureContext, type PeerCertificate, type SecureContext, TLSSocket } from 'node:tls';
 
 /** Files in PEM; all may be absent: then the authorities that come with Node.js are trusted, and we show no certificate. */
 export interface TlsFiles {
@@ -15,6 +16,34 @@ export interface TlsFiles {
 /** Options of `tls.connect`. */
 export interface TlsSettings {
   secureContext: SecureContext;
+}
+
+/** Who is at the other end of a secure connection. */
+export interface TlsPeer {
+  /** Name in its certificate. */
+  subject: string;
+  /** Name of the authority that has signed the certificate. */
+  issuer: string;
+  /** Until when the certificate is valid, an ISO instant. */
+  validTo: string;
+  /** For instance `TLSv1.3`. */
+  protocol: string;
+}
+
+/** Who is at the other end; undefined where the connection is not secure. */
+export function peerOf(socket: Socket): TlsPeer | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const { subject, issuer, valid_to } = socket.getPeerCertificate();
+  return {
+    subject: nameIn(subject),
+    issuer: nameIn(issuer),
+    validTo: new Date(valid_to).toISOString(),
+    protocol: socket.getProtocol() ?? '',
+  };
+}
+
+function nameIn(name: PeerCertificate['subject']): string {
+  return [name.CN ?? name.O ?? ''].flat().join(', ');
 }
 
 /** Reads the files. Throws a RangeError that says which one cannot be used, and why. */

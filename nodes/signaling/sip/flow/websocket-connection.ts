@@ -11,6 +11,7 @@ import {
 import { complaintOfHead, longestMessage } from './framing';
 import { localEnd, openSocket } from './stream-connection';
 import type { Target } from './targets';
+import { peerOf } from './tls';
 
 /** Name of the subprotocol (RFC 7118, 4.1). */
 const subprotocol = 'sip';
@@ -38,7 +39,7 @@ export function connectWebSocket(
     subprotocol,
     { createConnection: () => tcp, maxPayload: longestMessage, perMessageDeflate: false, followRedirects: false },
   );
-  socket.on('open', () => listener.connected(localEnd(tcp)));
+  socket.on('open', () => listener.connected(localEnd(tcp), peerOf(tcp)));
   socket.on('message', (data) => {
     listener.heard();
     const text = data.toString();
