@@ -164,7 +164,7 @@ describe('warnings about the flow', function () {
       const dialog = await editor.edit('session');
       assert.equal(await dialog.form.locator('.conference-recovery-warnings').count(), 0);
       await dialog.done();
-      assert.deepEqual((await editor.node('session')).warningsOff, undefined);
+      assert.deepEqual((await editor.node('session')).warningsOff, []);
     });
 
     it('of a node inside of a subflow are on the instance as well, and lead inside', async () => {
