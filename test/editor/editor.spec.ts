@@ -420,26 +420,31 @@ describe('editor', function () {
   });
 
   describe('where values come from', () => {
-    for (const type of paletteTypes) {
-      it(`${type} takes its conference from messages, context or the environment`, async () => {
-        const names: { [kind: string]: string } = { msg: 'topic', flow: 'room', global: 'room', env: 'ROOM' };
-        await reset(type);
-        for (const [kind, name] of Object.entries(names)) {
-          let dialog = await editor.edit(type);
-          await dialog.chooseKind('conference', kind);
-          await dialog.fill('conference', 'two words');
-          assert.equal(await dialog.isMarked('conference'), kind !== 'env');
-          await dialog.fill('conference', name);
-          assert.equal(await dialog.isMarked('conference'), false);
-          await dialog.done();
-          const { valid, conference, conferenceType } = await editor.node(type);
-          assert.deepEqual([valid, conference, conferenceType], [true, name, kind]);
-          dialog = await editor.edit(type);
-          assert.equal(await dialog.typed('conference').inputValue(), name);
-          await dialog.cancel();
-        }
-      });
-    }
+    it('a conference comes from messages, context or the environment', async () => {
+      const names: { [kind: string]: string } = { msg: 'topic', flow: 'room', global: 'room', env: 'ROOM' };
+      await reset('conference-session');
+      for (const [kind, name] of Object.entries(names)) {
+        const dialog = await editor.edit('conference-session');
+        await dialog.chooseKind('conference', kind);
+        await dialog.fill('conference', 'two words');
+        assert.equal(await dialog.isMarked('conference'), kind !== 'env');
+        await dialog.fill('conference', name);
+        assert.equal(await dialog.isMarked('conference'), false);
+        await dialog.done();
+        const { valid, conference, conferenceType } = await editor.node('conference-session');
+        assert.deepEqual([valid, conference, conferenceType], [true, name, kind]);
+      }
+      const dialog = await editor.edit('conference-session');
+      assert.equal(await dialog.typed('conference').inputValue(), 'ROOM');
+      await dialog.cancel();
+    });
+
+    it('may be chosen alike in all nodes that have a conference', async () => {
+      const kinds = await editor.evaluate<string[]>(`$('script[data-template-name]').toArray()
+        .map((template) => $(template.innerHTML).find('#node-input-conference').attr('data-typed'))
+        .filter(Boolean)`);
+      assert.deepEqual(kinds, new Array(paletteTypes.length).fill('str msg flow global env'));
+    });
 
     it('a duration may come from the environment; its unit is that of the dialog', async () => {
       await reset('give-up-timer');
