@@ -178,7 +178,7 @@ export class Dialog {
 
   /** The line that says what is wrong with a field. */
   complaint(property: string): Locator {
-    return this.form.locator(`#node-input-${property}-hint + .conference-recovery-complaint`);
+    return this.form.locator(`#${this.prefix}${property}-complaint`);
   }
 
   async read(property: string): Promise<string | boolean> {
