@@ -1,9 +1,18 @@
 /** The conference-endpoint config node: who we are, and which conferencing system we talk to. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { complaintAboutVersion, migrateConfig } from './runtime/config-versions';
+import { complaintAboutVersion } from './runtime/config-versions';
+import { configurationOf, evaluatorOf } from './runtime/configuration';
 import { systemClock } from './runtime/deadlines';
 import { deploymentsOf, type Heritage, keyOf } from './runtime/deployment';
-import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
+import {
+  choiceOf,
+  complaintAboutUnset,
+  durationOf,
+  type NodeConfig,
+  numberOf,
+  textOf,
+  withEnvironment,
+} from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
 import { Pacer } from './signaling/pacer';
 import { Pool, poolDefaults } from './signaling/pool/pool';
@@ -123,6 +132,12 @@ class LastingEndpoint implements Heritage {
   }
 }
 
+/** Throws a RangeError that names an environment variable which is wanted and not set. */
+function checkEnvironment(config: NodeConfig): void {
+  const unset = complaintAboutUnset(config);
+  if (unset) throw new RangeError(unset.text);
+}
+
 /**
  * A new endpoint; or the one that was there, on a new port: what it held goes on there. Throws a RangeError where the
  * settings make no sense.
@@ -133,6 +148,7 @@ function begin(
   left: LastingEndpoint | null,
   complain: (error: Error) => void,
 ): LastingEndpoint {
+  checkEnvironment(config);
   const { port, pool } =
     choiceOf(config, 'system', ['pool', 'sip']) === 'pool' ? poolOf(config) : sipOf(config, secrets);
   const server = pool && config.sipServer === true ? serverOf(config, pool) : null;
@@ -186,12 +202,12 @@ const mostTests = 8;
 
 async function tested(RED: NodeAPI, { id, config, credentials, conference }: TestRequest): Promise<TestReport> {
   const node = RED.nodes.getNode(id) as unknown as { endpoint?: Endpoint } | null;
+  const evaluate = evaluatorOf(RED, node as unknown as Node);
   const variable = /^\$\{[^}]+\}$/;
-  const evaluated = (value: unknown): unknown =>
-    typeof value === 'string' && variable.test(value)
-      ? RED.util.evaluateNodeProperty(value, 'env', node as unknown as Node, {})
-      : value;
-  const settings = Object.fromEntries(Object.entries(config).map(([property, value]) => [property, evaluated(value)]));
+  const substituted = (value: unknown): unknown =>
+    typeof value === 'string' && variable.test(value) ? evaluate(value, 'env', {}) : value;
+  const given = Object.entries(config).map(([property, value]) => [property, substituted(value)]);
+  const settings = withEnvironment(Object.fromEntries(given), evaluate);
   if (choiceOf(settings, 'system', ['pool', 'sip']) === 'pool') {
     const running = Boolean(node?.endpoint?.pool);
     return { system: 'pool', running, frontEnds: numberOf(settings, 'frontEnds', poolDefaults.frontEnds) };
@@ -199,6 +215,7 @@ async function tested(RED: NodeAPI, { id, config, credentials, conference }: Tes
   try {
     const saved = RED.nodes.getCredentials(id) as Partial<Secrets> | undefined;
     const password = credentials.password === savedPassword ? saved?.password : credentials.password;
+    checkEnvironment(settings);
     const options = sipOptionsOf(settings, { ...credentials, password });
     return {
       system: 'sip',
@@ -237,7 +254,7 @@ export = (RED: NodeAPI): void => {
 
   function conferenceEndpoint(this: Node<Secrets> & { endpoint?: Endpoint }, config: NodeDef): void {
     RED.nodes.createNode(this, config);
-    const settings = migrateConfig('conference-endpoint', config as unknown as NodeConfig);
+    const settings = configurationOf(RED, this, 'conference-endpoint', config);
     // Its users have a red status of their own; this is the one line that says why.
     const complain = (error: Error): void => this.error(`conference-endpoint: ${error.message}`);
     const complaint = complaintAboutVersion('conference-endpoint', settings);

@@ -1,5 +1,5 @@
 /** The conference-session node: owns the state of conference sessions, and talks to the conferencing system. */
-import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import {
   type ConferenceSessionEffect,
   type ConferenceSessionInput,
@@ -14,7 +14,7 @@ import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { SignalingEvent } from './recovery/signaling';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
-import { migrateConfig } from './runtime/config-versions';
+import { configurationOf } from './runtime/configuration';
 import type { Delivery } from './runtime/delivery';
 import { ownRecord, type SavedRecord } from './runtime/keeping/keeper';
 import { type ConferenceRecord, KeyedNode, newOperationId, present } from './runtime/keyed-node';
@@ -34,6 +34,7 @@ class ConferenceSessionNode
 {
   private readonly settings: ConferenceSessionSettings;
   private readonly joinDefaults: JsonObject;
+  private readonly displayNameIn: ((message: NodeMessage) => string) | null;
   /** Conferences that are neither Idle nor Disconnected, and those of them in Reconnecting. */
   private open = 0;
   private recovering = 0;
@@ -68,6 +69,7 @@ class ConferenceSessionNode
       },
       owner: surroundings.owner,
     };
+    this.displayNameIn = surroundings.readerOf('displayName');
     this.joinDefaults = {
       displayName: textOf(config, 'displayName'),
       role: choiceOf(config, 'role', ['attendee', 'presenter']),
@@ -209,7 +211,7 @@ class ConferenceSessionNode
     }
     const operationId = newOperationId();
     this.await(operationId, delivery);
-    this.step(record, this.operationInput(record, request, operationId), operationId);
+    this.step(record, this.operationInput(record, request, operationId, delivery), operationId);
     // A snapshot that was refused has claimed the conference in vain.
     if (conferenceSession.idle(record.state)) this.endpoint.release(conference, this);
   }
@@ -218,13 +220,14 @@ class ConferenceSessionNode
     record: ConferenceRecord<ConferenceSessionState>,
     request: Request & JsonObject,
     operationId: string,
+    { message }: Delivery,
   ): ConferenceSessionInput {
     const { conference } = record.state;
     const input = operationRequest(request, operationId);
     if (!('input' in input)) return input;
     switch (input.input) {
       case 'join':
-        return { ...input, arguments: joinArguments(this.joinDefaults, input.arguments) };
+        return { ...input, arguments: joinArguments(this.joinDefaultsFor(message), input.arguments) };
       case 'snapshot':
         return {
           ...input,
@@ -235,6 +238,11 @@ class ConferenceSessionNode
       default:
         return input;
     }
+  }
+
+  private joinDefaultsFor(message: NodeMessage): JsonObject {
+    const { joinDefaults, displayNameIn } = this;
+    return displayNameIn ? { ...joinDefaults, displayName: displayNameIn(message) } : joinDefaults;
   }
 
   protected onDeadline(record: ConferenceRecord<ConferenceSessionState>, deadline: string): void {
@@ -375,7 +383,7 @@ function statusOf(state: ConferenceSessionState): Status {
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('conference-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
-    const settings = migrateConfig('conference-session', config as unknown as NodeConfig);
+    const settings = configurationOf(RED, this, 'conference-session', config);
     const surroundings = surroundingsOf(RED, this, settings, 'conference-session');
     new ConferenceSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });

@@ -4,7 +4,7 @@ import { invalidOperation } from './recovery/errors';
 import type { JsonObject, Request } from './recovery/messages';
 import { fact, type MachineState, type Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
-import { migrateConfig } from './runtime/config-versions';
+import { configurationOf } from './runtime/configuration';
 import type { Delivery } from './runtime/delivery';
 import { KeyedNode, newOperationId, present } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
@@ -104,7 +104,7 @@ class FaultInjectorNode extends KeyedNode<MachineState, never> {
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('fault-injector', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
-    const settings = migrateConfig('fault-injector', config as unknown as NodeConfig);
+    const settings = configurationOf(RED, this, 'fault-injector', config);
     const surroundings = surroundingsOf(RED, this, settings, 'fault-injector');
     new FaultInjectorNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });

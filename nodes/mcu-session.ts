@@ -13,7 +13,7 @@ import {
 import type { Fact, JsonObject, Request } from './recovery/messages';
 import type { DeadlineEffect, Message } from './recovery/step';
 import { endpointOf } from './runtime/config-nodes';
-import { migrateConfig } from './runtime/config-versions';
+import { configurationOf } from './runtime/configuration';
 import type { Delivery } from './runtime/delivery';
 import { type ConferenceRecord, KeyedNode, newOperationId, present } from './runtime/keyed-node';
 import type { Surroundings } from './runtime/lasting-node';
@@ -236,7 +236,7 @@ function statusOf(state: McuSessionState): Status {
 export = (RED: NodeAPI): void => {
   RED.nodes.registerType('mcu-session', function (this: Node, config: NodeDef) {
     RED.nodes.createNode(this, config);
-    const settings = migrateConfig('mcu-session', config as unknown as NodeConfig);
+    const settings = configurationOf(RED, this, 'mcu-session', config);
     const surroundings = surroundingsOf(RED, this, settings, 'mcu-session');
     new McuSessionNode(this, surroundings, settings, endpointOf<Endpoint>(RED, settings));
   });

@@ -6,6 +6,7 @@
  * Message and remedy of each rule are texts of the catalogue `flow-warnings`, under the rule's id.
  */
 import { spellLimit } from '../recovery/durations';
+import { textOf } from '../runtime/settings';
 import { failoverWindowOf, giveUpLimitOf, type Need, needsOf, neverGivesUp, periodOf } from './figures';
 import { type FlowNode, listOf, type Place } from './places';
 import { type PackType, Wiring } from './wiring';
@@ -48,10 +49,13 @@ export const rules: { readonly [id: string]: Rule } = {
   'second-session': {
     on: ['conference-session'],
     find: (place, wiring) => {
-      const { endpoint, conference } = place.node;
+      const { endpoint } = place.node;
+      const conference = textOf(place.node, 'conference');
       if (!isKnown(endpoint) || !isKnown(conference)) return null;
       return named(
-        earlier(place, wiring).find(({ node }) => node.endpoint === endpoint && node.conference === conference),
+        earlier(place, wiring).find(
+          ({ node }) => node.endpoint === endpoint && textOf(node, 'conference') === conference,
+        ),
       );
     },
   },

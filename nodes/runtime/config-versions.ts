@@ -6,42 +6,48 @@
 import type { Source } from '../recovery/messages';
 import type { NodeConfig } from './settings';
 
-/** One step: a configuration of some version, as the next version would have saved it. */
-type Migration = (config: NodeConfig) => NodeConfig;
-
-/** By type of node: the first leads from version 0 (no `configVersion`) to version 1, and so on. */
-const migrations: { readonly [type in Source | 'conference-endpoint']: readonly Migration[] } = {
-  'conference-endpoint': [
-    (config) => withPort(withUnits(config, ['latency', 'failoverDelay', 'mcuFailover', 'mediaTimeout', 'keepAlive'])),
-  ],
+/** Durations by type of node. */
+const durations = {
+  'conference-endpoint': ['latency', 'failoverDelay', 'mcuFailover', 'mediaTimeout', 'keepAlive'],
   'conference-session': [
-    (config) =>
-      withUnits(config, [
-        'heartbeat',
-        'operationTimeout',
-        'repairTimeout',
-        'rejoinTimeout',
-        'lobbyTimeout',
-        'closingTimeout',
-      ]),
+    'heartbeat',
+    'operationTimeout',
+    'repairTimeout',
+    'rejoinTimeout',
+    'lobbyTimeout',
+    'closingTimeout',
   ],
-  'mcu-session': [(config) => withUnits(config, ['activationTimeout'])],
+  'mcu-session': ['activationTimeout'],
   'failover-detector': [
-    (config) =>
-      withUnits(config, [
-        'heartbeatTimeout',
-        'confirmation',
-        'routeSilence',
-        'phiAcceptablePause',
-        'phiMinimumDeviation',
-        'failoverWindow',
-        'probeInterval',
-      ]),
+    'heartbeatTimeout',
+    'confirmation',
+    'routeSilence',
+    'phiAcceptablePause',
+    'phiMinimumDeviation',
+    'failoverWindow',
+    'probeInterval',
   ],
-  'route-healer': [(config) => withUnits(config, ['period', 'attemptTimeout', 'horizon'])],
-  'give-up-timer': [(config) => withUnits(config, ['giveUpAfter', 'mediaEnded', 'tick'])],
-  'fault-injector': [(config) => config],
+  'route-healer': ['period', 'attemptTimeout', 'horizon'],
+  'give-up-timer': ['giveUpAfter', 'mediaEnded', 'tick'],
+  'fault-injector': [],
+} as const satisfies { readonly [type in Source | 'conference-endpoint']: readonly string[] };
+
+/** Texts that may come from elsewhere than the dialog, by type of node. */
+const texts: { readonly [type in keyof typeof durations]: readonly string[] } = {
+  'conference-endpoint': ['uri', 'displayName', 'host'],
+  'conference-session': ['conference', 'displayName'],
+  'mcu-session': ['conference'],
+  'failover-detector': ['conference'],
+  'route-healer': ['conference'],
+  'give-up-timer': ['conference'],
+  'fault-injector': ['conference'],
 };
+
+/** The first leads from version 0 (no `configVersion`) to version 1, and so on. */
+const migrations: readonly ((type: ConfiguredType, config: NodeConfig) => NodeConfig)[] = [
+  (type, config) => withUnits(type === 'conference-endpoint' ? withPort(config) : config, durations[type]),
+  (type, config) => withTypes(withTypes(config, durations[type], 'num'), texts[type], 'str'),
+];
 
 /** An endpoint always had port 5060, until an empty one came to mean what DNS says. */
 function withPort(config: NodeConfig): NodeConfig {
@@ -49,24 +55,32 @@ function withPort(config: NodeConfig): NodeConfig {
 }
 
 /** A duration without a unit has always counted in milliseconds. */
-function withUnits(config: NodeConfig, durations: readonly string[]): NodeConfig {
-  const units = durations
-    .filter((duration) => config[duration] !== undefined)
-    .map((duration) => [`${duration}Unit`, config[`${duration}Unit`] ?? 'ms']);
-  return { ...config, ...Object.fromEntries(units) };
+function withUnits(config: NodeConfig, properties: readonly string[]): NodeConfig {
+  return withBeside(config, properties, 'Unit', 'ms');
+}
+
+/** Values were always those of the dialog itself, until they came to be taken from elsewhere as well. */
+function withTypes(config: NodeConfig, properties: readonly string[], type: 'num' | 'str'): NodeConfig {
+  return withBeside(config, properties, 'Type', type);
+}
+
+/** With a property of another name for each of some that there are, unless there is one. */
+function withBeside(config: NodeConfig, properties: readonly string[], ending: string, value: string): NodeConfig {
+  const beside = properties
+    .filter((property) => config[property] !== undefined)
+    .map((property) => [`${property}${ending}`, config[`${property}${ending}`] ?? value]);
+  return { ...config, ...Object.fromEntries(beside) };
 }
 
 /** A type of node whose configuration has versions. */
-export type ConfiguredType = keyof typeof migrations;
+export type ConfiguredType = keyof typeof durations;
 
-/** The version of configuration that the dialog of a type saves today. */
-export function configVersionOf(type: ConfiguredType): number {
-  return migrations[type].length;
-}
+/** The version of configuration that the dialogs save today. */
+export const configVersion = migrations.length;
 
 /** The version of a saved configuration; 0 where none is saved. */
-function savedVersion({ configVersion }: NodeConfig): number {
-  const version = Number(configVersion);
+function savedVersion(config: NodeConfig): number {
+  const version = Number(config.configVersion);
   return Number.isSafeInteger(version) && version > 0 ? version : 0;
 }
 
@@ -75,19 +89,17 @@ function savedVersion({ configVersion }: NodeConfig): number {
  * what is known of it counts; see `complaintAboutVersion`.
  */
 export function migrateConfig(type: ConfiguredType, config: NodeConfig): NodeConfig {
-  const version = savedVersion(config);
-  const steps = migrations[type].slice(version);
+  const steps = migrations.slice(savedVersion(config));
   if (steps.length === 0) return config;
-  return { ...steps.reduce((migrated, step) => step(migrated), config), configVersion: configVersionOf(type) };
+  return { ...steps.reduce((migrated, step) => step(type, migrated), config), configVersion };
 }
 
 /** What is wrong with the version of a configuration, in one line; null when nothing is. */
 export function complaintAboutVersion(type: ConfiguredType, config: NodeConfig): string | null {
   const version = savedVersion(config);
-  const known = configVersionOf(type);
-  if (version <= known) return null;
+  if (version <= configVersion) return null;
   return (
     `newer configuration: this ${type} was saved by a newer version of @conference-recovery/node-red (configuration ` +
-    `version ${version}, known up to ${known}). Update the pack, or open the node, check it, and press Done.`
+    `version ${version}, known up to ${configVersion}). Update the pack, or open the node, check it, and press Done.`
   );
 }

@@ -86,6 +86,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   /** What leaves together at the end of a batch, by output; null outside of one. */
   private collected: (Message[] | undefined)[] | null = null;
   private readonly statusLine: StatusLine;
+  /** Finds the conference of requests that name none, where it is not the dialog's. */
+  private readonly conferenceIn: ((message: NodeMessage) => string) | null;
   private lastingTrouble: { text: string; words: Words } | null = null;
   /** What is wrong with the store; null when nothing is. */
   private notKept: string | null = null;
@@ -97,7 +99,9 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   ) {
     super(node, surroundings);
     this.statusLine = new StatusLine(node, surroundings.translate, () => this.presentStatus());
-    if (surroundings.complaint !== null) this.trouble(surroundings.complaint, ['newerConfiguration']);
+    const { complaint } = surroundings;
+    if (complaint) this.trouble(complaint.text, complaint.words);
+    this.conferenceIn = surroundings.readerOf('conference');
     node.on('input', (message, send, done) => this.receive(message, send as Send, done));
   }
 
@@ -147,7 +151,8 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   private takeMember(payload: unknown, delivery: Delivery): void {
     const { source, conference } = this.options;
     try {
-      const member: Member = memberOf(source, payload, conference);
+      const own = this.conferenceIn?.(delivery.message) ?? conference;
+      const member: Member = memberOf(source, payload, own);
       if (member.kind === 'fact') this.onFact(member.fact);
       else if (member.kind === 'request') this.onRequest(member.conference, member.request, delivery);
       else if (member.kind === 'complaint') this.refuse(member.conference, member.command, member.error, delivery);

@@ -5,16 +5,18 @@
  * and nothing is sent to nodes that are not there.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Node } from 'node-red';
+import type { Node, NodeMessage } from 'node-red';
 import { limits } from '../recovery/limits';
 import { type Deployments, type Heritage, keyOf } from './deployment';
 import type { Keeper, SavedRecord } from './keeping/keeper';
-import type { Translate } from './status';
+import type { Translate, Words } from './status';
 
 /** What a node needs of the Node-RED around it. */
 export interface Surroundings {
   /** What is wrong with the node's configuration as a whole; null when nothing is. */
-  complaint: string | null;
+  complaint: { text: string; words: Words } | null;
+  /** Reads a text that a typed input takes from elsewhere than the dialog; null where it does not. */
+  readerOf(property: string): ((message: NodeMessage) => string) | null;
   translate: Translate;
   deployments: Deployments;
   /** This Node-RED as owner of conferences: the same after each start, and another one in another user directory. */

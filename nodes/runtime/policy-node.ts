@@ -2,7 +2,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Fact, JsonObject, Request, Source } from '../recovery/messages';
 import type { DeadlineEffect, MachineState, Message, PolicyInput, PolicyMachine } from '../recovery/step';
-import { migrateConfig } from './config-versions';
+import { configurationOf } from './configuration';
 import type { Delivery } from './delivery';
 import { type ConferenceRecord, KeyedNode, newOperationId, present } from './keyed-node';
 import type { Surroundings } from './lasting-node';
@@ -126,7 +126,7 @@ export function policyNode<State extends MachineState, Settings>(definition: Pol
       type,
       function (this: Node, config: NodeDef) {
         RED.nodes.createNode(this, config);
-        const configuration = migrateConfig(type, config as unknown as NodeConfig);
+        const configuration = configurationOf(RED, this, type, config);
         new PolicyNode(this, surroundingsOf(RED, this, configuration, type), configuration, definition);
       },
       { settings },

@@ -27,6 +27,7 @@ export type StatusKey =
   | 'noEndpoint'
   | 'noPool'
   | 'notArmed'
+  | 'notSet'
   | 'participants'
   | 'paused'
   | 'recovering'

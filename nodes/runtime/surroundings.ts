@@ -7,12 +7,13 @@ import type { Source } from '../recovery/messages';
 import { migrate } from '../recovery/migrations';
 import type { MachineState } from '../recovery/step';
 import { complaintAboutVersion } from './config-versions';
+import { evaluatorOf } from './configuration';
 import { deploymentsOf, keyOf } from './deployment';
 import type { Context } from './keeping/context-keeper';
 import { ownRecord } from './keeping/keeper';
 import { keeperFor } from './keeping/keepers';
 import type { Surroundings } from './lasting-node';
-import { type NodeConfig, textOf } from './settings';
+import { complaintAboutUnset, type NodeConfig, readerOf, textOf } from './settings';
 
 /** Where the catalogues have the words of statuses. */
 const words = '@conference-recovery/node-red/conference-endpoint:conference-endpoint.shared.status';
@@ -21,7 +22,8 @@ const words = '@conference-recovery/node-red/conference-endpoint:conference-endp
 export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, source: Source): Surroundings {
   const keepState = textOf(config, 'keepState', 'none');
   return {
-    complaint: complaintAboutVersion(source, config),
+    complaint: complaintAbout(source, config),
+    readerOf: (property) => readerOf(config, property, evaluatorOf(RED, node)),
     translate: (key, figures) => RED._(`${words}.${key}`, figures),
     deployments: deploymentsOf(RED),
     owner: ownerIn(userDirOf(RED)),
@@ -41,6 +43,13 @@ export function surroundingsOf(RED: NodeAPI, node: Node, config: NodeConfig, sou
       });
     },
   };
+}
+
+function complaintAbout(source: Source, config: NodeConfig): Surroundings['complaint'] {
+  const version = complaintAboutVersion(source, config);
+  if (version !== null) return { text: version, words: ['newerConfiguration'] };
+  const unset = complaintAboutUnset(config);
+  return unset && { text: unset.text, words: ['notSet', { name: unset.name }] };
 }
 
 function userDirOf({ settings }: NodeAPI): string {

@@ -317,7 +317,7 @@ describe('editor', function () {
             : await translated.textContent();
           assert.ok(text && !key.includes(`:${text}`), `text of ${key}`);
         }
-        for (const input of await dialog.form.locator('.form-row input, .form-row select').all()) {
+        for (const input of await dialog.form.locator('.form-row input:not([type=hidden]), .form-row select').all()) {
           const id = await input.getAttribute('id');
           const named =
             (await input.getAttribute('aria-label')) ?? (await dialog.form.locator(`label[for="${id}"]`).count());
@@ -359,17 +359,16 @@ describe('editor', function () {
           for (const [other, choice] of Object.entries(first ?? {})) await dialog.fill(other, choice);
           await dialog.fill(property, value);
           assert.ok(await dialog.isMarked(property), `"${value}" as ${property}`);
+          const complaint = (await dialog.complaint(property).textContent()) ?? '';
           await dialog.done();
           const { valid, validationErrors } = await editor.node(type);
           assert.equal(valid, false, `"${value}" as ${property}`);
-          assert.match(
-            validationErrors.join(),
-            property === 'criteria' ? /^criteria\S* (must|is not) / : /: .+ expected/,
-          );
+          assert.match(complaint, property === 'criteria' ? /^criteria\S* (must|is not) / : /^[A-Z].+: .+ expected/);
+          assert.ok(validationErrors.join().includes(complaint));
         }
         const dialog = await editor.edit(type);
         const [property] = wrong.at(-1) as [string, string];
-        assert.ok(await dialog.field(property).isVisible(), 'a wrong value is not folded away');
+        assert.ok(await dialog.shows(property), 'a wrong value is not folded away');
         await dialog.cancel();
       });
     });
@@ -393,16 +392,16 @@ describe('editor', function () {
   it('shows of an endpoint only the fields of its system, and minds only those', async () => {
     await reset('conference-endpoint');
     const dialog = await editor.edit('conference-endpoint');
-    assert.equal(await dialog.field('frontEnds').isVisible(), true);
-    assert.equal(await dialog.field('host').isVisible(), false);
-    assert.equal(await dialog.field('sipServerPort').isVisible(), false);
+    assert.equal(await dialog.shows('frontEnds'), true);
+    assert.equal(await dialog.shows('host'), false);
+    assert.equal(await dialog.shows('sipServerPort'), false);
     await dialog.fill('sipServer', true);
-    assert.equal(await dialog.field('sipServerPort').isVisible(), true);
+    assert.equal(await dialog.shows('sipServerPort'), true);
     await editor.screenshot('conference-endpoint-sip-server', dialog.tray);
     await dialog.fill('sipServerPort', 'x');
     await dialog.fill('frontEnds', '-1');
     await dialog.fill('system', 'sip');
-    assert.equal(await dialog.field('frontEnds').isVisible(), false);
+    assert.equal(await dialog.shows('frontEnds'), false);
     await dialog.fill('uri', 'sip:me@example.com');
     await dialog.fill('host', 'sip.example.com');
     await dialog.fill('port', '5070');
@@ -417,6 +416,61 @@ describe('editor', function () {
     );
     assert.match(String(exported), /sip\.example\.com/);
     assert.ok(!String(exported).includes('secret'), 'the password is no part of an exported flow');
+  });
+
+  describe('where values come from', () => {
+    it('a conference comes from messages, context or the environment', async () => {
+      const names: { [kind: string]: string } = { msg: 'topic', flow: 'room', global: 'room', env: 'ROOM' };
+      await reset('conference-session');
+      for (const [kind, name] of Object.entries(names)) {
+        const dialog = await editor.edit('conference-session');
+        await dialog.chooseKind('conference', kind);
+        await dialog.fill('conference', 'two words');
+        assert.equal(await dialog.isMarked('conference'), kind !== 'env');
+        await dialog.fill('conference', name);
+        assert.equal(await dialog.isMarked('conference'), false);
+        await dialog.done();
+        const { valid, conference, conferenceType } = await editor.node('conference-session');
+        assert.deepEqual([valid, conference, conferenceType], [true, name, kind]);
+      }
+      const dialog = await editor.edit('conference-session');
+      assert.equal(await dialog.typed('conference').inputValue(), 'ROOM');
+      await dialog.cancel();
+    });
+
+    it('may be chosen alike in all nodes that have a conference', async () => {
+      const kinds = await editor.evaluate<string[]>(`$('script[data-template-name]').toArray()
+        .map((template) => $(template.innerHTML).find('#node-input-conference').attr('data-typed'))
+        .filter(Boolean)`);
+      assert.deepEqual(kinds, new Array(paletteTypes.length).fill('str msg flow global env'));
+    });
+
+    it('a duration may come from the environment; its unit is that of the dialog', async () => {
+      await reset('give-up-timer');
+      let dialog = await editor.edit('give-up-timer');
+      await dialog.chooseKind('giveUpAfter', 'env');
+      await dialog.fill('giveUpAfter', 'PATIENCE');
+      await dialog.fill('giveUpAfterUnit', 'min');
+      await editor.screenshot('give-up-timer-environment', dialog.tray);
+      await dialog.done();
+      const { valid, giveUpAfter, giveUpAfterType, giveUpAfterUnit } = await editor.node('give-up-timer');
+      assert.deepEqual([valid, giveUpAfter, giveUpAfterType, giveUpAfterUnit], [true, 'PATIENCE', 'env', 'min']);
+      dialog = await editor.edit('give-up-timer');
+      assert.equal(await dialog.typed('giveUpAfter').inputValue(), 'PATIENCE');
+      await dialog.cancel();
+    });
+
+    it('a preset of the detector has figures, also where a variable was named', async () => {
+      await reset('failover-detector');
+      const dialog = await editor.edit('failover-detector');
+      await dialog.fill('preset', 'custom');
+      await dialog.chooseKind('failoverWindow', 'env');
+      await dialog.fill('failoverWindow', 'WINDOW');
+      await dialog.fill('preset', 'patient');
+      await dialog.done();
+      const { failoverWindow, failoverWindowType } = await editor.node('failover-detector');
+      assert.deepEqual([failoverWindow, failoverWindowType], ['60', 'num']);
+    });
   });
 
   it('shows of a transport only what matters for it, and keeps what is entered', async () => {
@@ -436,11 +490,7 @@ describe('editor', function () {
     for (const [transport, properties] of Object.entries(shown)) {
       await dialog.fill('transport', transport);
       for (const property of shown.wss ?? []) {
-        assert.equal(
-          await dialog.field(property).isVisible(),
-          properties.includes(property),
-          `${property}, ${transport}`,
-        );
+        assert.equal(await dialog.shows(property), properties.includes(property), `${property}, ${transport}`);
       }
     }
     const values: Values = {
@@ -555,7 +605,7 @@ describe('editor', function () {
     assert.equal(await dialog.read('missedHeartbeats'), '1');
     assert.ok(await dialog.field('failoverWindow').isDisabled());
     await dialog.fill('preset', 'custom');
-    assert.ok(await dialog.field('failoverWindow').isVisible());
+    assert.ok(await dialog.shows('failoverWindow'));
     assert.ok(await dialog.field('failoverWindow').isEnabled());
     assert.equal(await dialog.read('failoverWindow'), '10');
     await editor.screenshot('failover-detector-custom', dialog.tray);
@@ -576,11 +626,7 @@ describe('editor', function () {
     for (const [detector, properties] of Object.entries(shown)) {
       await dialog.fill('heartbeatDetector', detector);
       for (const property of all) {
-        assert.equal(
-          await dialog.field(property).isVisible(),
-          properties.includes(property),
-          `${property} of ${detector}`,
-        );
+        assert.equal(await dialog.shows(property), properties.includes(property), `${property} of ${detector}`);
       }
     }
     await dialog.cancel();
@@ -668,9 +714,9 @@ describe('editor', function () {
     await reset('route-healer');
     const dialog = await editor.edit('route-healer');
     await dialog.toggle.click();
-    assert.equal(await dialog.field('horizon').isVisible(), false);
+    assert.equal(await dialog.shows('horizon'), false);
     await dialog.fill('mode', 'LimitedRetry');
-    assert.equal(await dialog.field('horizon').isVisible(), true);
+    assert.equal(await dialog.shows('horizon'), true);
     await dialog.cancel();
   });
 
@@ -682,15 +728,15 @@ describe('editor', function () {
     assert.equal(await note.isVisible(), false);
     await dialog.fill('criteria', '{"any": [{"elapsedMs": 60000}, {"attempts": 0}]}');
     assert.equal(await complaint.textContent(), 'criteria.any[1].attempts must be a whole number from 1; it is 0.');
-    assert.equal(await dialog.field('giveUpAfter').isVisible(), false);
-    assert.equal(await dialog.field('attempts').isVisible(), false);
+    assert.equal(await dialog.shows('giveUpAfter'), false);
+    assert.equal(await dialog.shows('attempts'), false);
     assert.equal(await note.isVisible(), true);
     await editor.screenshot('give-up-timer-criteria', dialog.tray);
     await dialog.fill('criteria', '{"any": [{"elapsedMs": 60000}, {"attempts": 3}]}');
     assert.equal(await complaint.textContent(), '');
     await dialog.fill('criteria', '');
     assert.equal(await complaint.textContent(), '');
-    assert.equal(await dialog.field('giveUpAfter').isVisible(), true);
+    assert.equal(await dialog.shows('giveUpAfter'), true);
     await dialog.done();
     assert.ok((await editor.node('give-up-timer')).valid);
   });
@@ -721,10 +767,8 @@ describe('editor', function () {
         await reset(type);
         await editor.evaluate(`void (RED.nodes.node('${type}').keepState = 'context:redis')`);
         let dialog = await editor.edit(type);
-        const complaint = dialog.form
-          .locator('.conference-recovery-keep-state ~ .conference-recovery-complaint')
-          .last();
-        assert.ok(await dialog.field('keepState').isVisible(), 'a wrong choice is not folded away');
+        const complaint = dialog.complaint('keepState');
+        assert.ok(await dialog.shows('keepState'), 'a wrong choice is not folded away');
         assert.ok(await dialog.isMarked('keepState'));
         assert.equal(
           await dialog.field('keepState').locator('option:checked').textContent(),
@@ -816,7 +860,7 @@ describe('editor', function () {
       assert.deepEqual([await dialog.read('period'), await dialog.read('periodUnit')], ['1500', 'ms']);
       await dialog.done();
       const { period, periodUnit, configVersion } = await editor.node('route-healer');
-      assert.deepEqual([period, periodUnit, configVersion], ['1500', 'ms', 1]);
+      assert.deepEqual([period, periodUnit, configVersion], ['1500', 'ms', 2]);
     });
   });
 

@@ -25,6 +25,17 @@ export function browserFound(): boolean {
   return false;
 }
 
+/** What slides for people to see it is there at once: most of the time that a dialog takes would go into that. */
+const hurry = `{
+  const { setTimeout } = window;
+  window.setTimeout = (run, delay, ...rest) => setTimeout(run, delay <= 300 ? 0 : delay, ...rest);
+  addEventListener('DOMContentLoaded', () => {
+    const style = document.createElement('style');
+    style.textContent = '* { transition: none !important; animation: none !important; }';
+    document.head.append(style);
+  });
+}`;
+
 export class Editor {
   /** Exceptions that no code caught. */
   readonly pageErrors: string[] = [];
@@ -53,6 +64,7 @@ export class Editor {
     });
     const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 }, locale }));
     editor.page.setDefaultTimeout(30_000);
+    await editor.page.addInitScript(hurry);
     await editor.page.goto(url);
     // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.
     await editor.page.waitForFunction("typeof RED !== 'undefined' && RED.workspaces?.active()");
@@ -117,13 +129,13 @@ export class Dialog {
   }
 
   field(property: string): Locator {
-    return this.form.locator(`#node-${this.isConfig ? 'config-' : ''}input-${property}`);
+    return this.form.locator(`#${this.prefix}${property}`);
   }
 
   /** Enters a value, after unfolding *Advanced* when the field is in there. */
   async fill(property: string, value: string | boolean): Promise<void> {
     const field = this.field(property);
-    if (!(await field.isVisible()) && (await this.toggle.getAttribute('aria-expanded')) === 'false')
+    if (!(await this.shows(property)) && (await this.toggle.getAttribute('aria-expanded')) === 'false')
       await this.toggle.click();
     if (typeof value === 'boolean') await field.setChecked(value);
     else if (await field.evaluate((element) => element.nodeName === 'SELECT')) await field.selectOption(value);
@@ -137,12 +149,36 @@ export class Dialog {
 
   /** Where a typed input is filled in; its own field is hidden then. */
   typed(property: string): Locator {
-    return this.form.locator(`#node-input-${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+    const { prefix } = this;
+    return this.form.locator(`#${prefix}${property} + .red-ui-typedInput-container .red-ui-typedInput-input`);
+  }
+
+  /** Does anybody see a field? */
+  async shows(property: string): Promise<boolean> {
+    const typed = this.typed(property);
+    return (await typed.count()) > 0 ? typed.isVisible() : this.field(property).isVisible();
+  }
+
+  /** Chooses where a value comes from, as a person does: by the keyboard. */
+  async chooseKind(property: string, kind: string): Promise<void> {
+    const { prefix } = this;
+    await this.form
+      .locator(`#${prefix}${property} + .red-ui-typedInput-container .red-ui-typedInput-type-select`)
+      .focus();
+    await this.page.keyboard.press('Enter');
+    const option = this.page.locator(`.red-ui-typedInput-options:visible [value="${kind}"]`);
+    await option.focus();
+    await this.page.keyboard.press('Enter');
+    await option.waitFor({ state: 'hidden' });
+  }
+
+  private get prefix(): string {
+    return this.isConfig ? 'node-config-input-' : 'node-input-';
   }
 
   /** The line that says what is wrong with a field. */
   complaint(property: string): Locator {
-    return this.form.locator(`#node-input-${property}-hint + .conference-recovery-complaint`);
+    return this.form.locator(`#${this.prefix}${property}-complaint`);
   }
 
   async read(property: string): Promise<string | boolean> {

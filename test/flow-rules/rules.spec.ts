@@ -153,6 +153,9 @@ const cases: { readonly [rule: string]: Case } = {
       'conferences by environment': besides(complete())
         .set('session', { conference: fromEnvironment })
         .set('session-2', { conference: fromEnvironment }),
+      'conferences by typed input': besides(complete())
+        .set('session', { conference: 'topic', conferenceType: 'msg' })
+        .set('session-2', { conference: 'topic', conferenceType: 'msg' }),
     },
   },
   'errors-unheard': {
@@ -365,6 +368,7 @@ const cases: { readonly [rule: string]: Case } = {
       criteria: complete().set('timer', { giveUpAfter: '0', criteria: '{"elapsedMs":60000}' }),
       'wrong criteria, for which the default time counts': complete().set('timer', { giveUpAfter: '0', criteria: '{' }),
       'a limit by environment': complete().set('timer', { giveUpAfter: fromEnvironment }),
+      'a limit by typed input': complete().set('timer', { giveUpAfter: 'LIMIT', giveUpAfterType: 'env' }),
     },
   },
   'give-up-without-attempts': {

@@ -10,8 +10,8 @@ import { routeHealerDefaults } from '../../nodes/recovery/route-healer';
 import {
   type ConfiguredType,
   complaintAboutVersion,
-  configVersionOf,
   migrateConfig,
+  configVersion as today,
 } from '../../nodes/runtime/config-versions';
 import { durationOf, type NodeConfig } from '../../nodes/runtime/settings';
 import { poolDefaults } from '../../nodes/signaling/pool/options';
@@ -57,8 +57,12 @@ const durations: { [type in ConfiguredType]: { [property: string]: number } } = 
   'fault-injector': {},
 };
 
-/** What the dialog of a type saves of a new node, and which of its fields are durations. */
-function dialogOf(type: string): { defaults: NodeConfig; durations: string[] } {
+/** What the dialog of a type saves of a new node, which of its fields are durations, and what may come from elsewhere. */
+function dialogOf(type: string): {
+  defaults: NodeConfig;
+  durations: string[];
+  typed: { property: string; entered: string }[];
+} {
   const html = readFileSync(join(packageRoot, `nodes/${type}.html`), 'utf8');
   const script = [...html.matchAll(/<script type="text\/javascript">([\s\S]*?)<\/script>/g)].at(-1)?.[1] ?? '';
   let entries: [string, { value: unknown }][] = [];
@@ -66,9 +70,12 @@ function dialogOf(type: string): { defaults: NodeConfig; durations: string[] } {
     entries = Object.entries(defaults);
   };
   runInNewContext(script, { RED: { nodes: { registerType } } });
+  const fields = [...html.matchAll(/id="node-(?:config-)?input-(\w+)"[^>]* data-(duration|typed="str )/g)];
+  const typed = fields.map(([, property = '', kind]) => ({ property, entered: kind === 'duration' ? 'num' : 'str' }));
   return {
     defaults: Object.fromEntries(entries.map(([property, { value }]) => [property, value])),
-    durations: [...html.matchAll(/id="node-(?:config-)?input-(\w+)"[^>]* data-duration>/g)].map(([, id]) => id ?? ''),
+    durations: typed.filter(({ entered }) => entered === 'num').map(({ property }) => property),
+    typed,
   };
 }
 
@@ -78,7 +85,7 @@ describe('versions of configurations', () => {
       const dialog = dialogOf(type);
 
       it('the dialog saves the version of today, and what a node does without a configuration', () => {
-        assert.equal(dialog.defaults.configVersion, configVersionOf(type));
+        assert.equal(dialog.defaults.configVersion, today);
         assert.deepEqual(new Set(dialog.durations), new Set(Object.keys(durations[type])));
         for (const [property, ms] of Object.entries(durations[type])) {
           assert.equal(durationOf(dialog.defaults, property, Number.NaN), ms, property);
@@ -91,26 +98,38 @@ describe('versions of configurations', () => {
           assert.deepEqual(migrateConfig(type, { [property]: '250', name: 'n' }), {
             [property]: '250',
             [unit]: 'ms',
+            [`${property}Type`]: 'num',
             name: 'n',
             ...(type === 'conference-endpoint' ? { port: '5060' } : {}),
-            configVersion: 1,
+            configVersion: today,
           });
           assert.equal(migrateConfig(type, { [property]: '2', [unit]: 'min' })[unit], 'min');
           assert.equal(migrateConfig(type, {})[unit], undefined);
         }
       });
 
+      it('1 → 2: values are those of the dialog itself; one that is not there gets no kind', () => {
+        for (const { property, entered } of dialog.typed) {
+          const kind = `${property}Type`;
+          assert.equal(dialog.defaults[kind], entered, property);
+          const old = { [property]: 'x', configVersion: 1 };
+          assert.deepEqual(migrateConfig(type, old), { [property]: 'x', [kind]: entered, configVersion: today });
+          assert.equal(migrateConfig(type, { ...old, [kind]: 'env' })[kind], 'env');
+          assert.equal(migrateConfig(type, { configVersion: 1 })[kind], undefined);
+        }
+      });
+
       it('what the dialog saves is of today already; the given configuration is never changed', () => {
         assert.equal(migrateConfig(type, dialog.defaults), dialog.defaults);
         const old = Object.freeze({ name: 'old' });
-        assert.equal(migrateConfig(type, old).configVersion, 1);
+        assert.equal(migrateConfig(type, old).configVersion, today);
         assert.deepEqual(migrateConfig(type, migrateConfig(type, old)), migrateConfig(type, old));
         assert.equal(complaintAboutVersion(type, old), null);
         assert.equal(complaintAboutVersion(type, dialog.defaults), null);
       });
 
       it('one of a newer version stays as it is, with one line that says what to do', () => {
-        const newer = { name: 'newer', configVersion: configVersionOf(type) + 1, unheardOf: true };
+        const newer = { name: 'newer', configVersion: today + 1, unheardOf: true };
         assert.equal(migrateConfig(type, newer), newer);
         const complaint = complaintAboutVersion(type, newer) ?? '';
         assert.match(
@@ -131,9 +150,10 @@ describe('versions of configurations', () => {
 
   it('a version that is none counts as none', () => {
     for (const configVersion of ['', 'x', -1, 0.5, null, {}, Number.NaN]) {
-      assert.equal(migrateConfig('route-healer', { configVersion }).configVersion, 1, String(configVersion));
+      assert.equal(migrateConfig('route-healer', { configVersion }).configVersion, today, String(configVersion));
       assert.equal(complaintAboutVersion('route-healer', { configVersion }), null);
     }
-    assert.deepEqual(migrateConfig('route-healer', { configVersion: '1' }), { configVersion: '1' });
+    const given = { configVersion: String(today) };
+    assert.equal(migrateConfig('route-healer', given), given);
   });
 });

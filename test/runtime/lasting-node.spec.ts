@@ -99,6 +99,7 @@ class LivingNode extends LastingNode {
     const node = Object.assign(emitter, { id: 'node', error: (text: string | Error) => log.push(`error: ${text}`) });
     super(node as unknown as Node, {
       complaint: null,
+      readerOf: () => null,
       translate: (key) => key,
       owner: 'us',
       deployments: runtime.deployments,
