@@ -34,7 +34,11 @@ const typeOfInstance = 'subflow:';
 export function placesOf(nodes: readonly FlowNode[]): ReadonlyMap<string, Place> {
   const places = new Map<string, Place>();
   const inside = new Map<unknown, FlowNode[]>();
-  for (const node of nodes) inside.set(node.z, [...(inside.get(node.z) ?? []), node]);
+  for (const node of nodes) {
+    const others = inside.get(node.z);
+    if (others) others.push(node);
+    else inside.set(node.z, [node]);
+  }
   const subflows = new Map(nodes.filter(({ type }) => type === 'subflow').map((node) => [node.id, node]));
 
   /** `exits`: what is wired to the outputs of the subflow, by `<id>:<port>` of the node inside. */

@@ -132,14 +132,18 @@ export const rules: { readonly [id: string]: Rule } = {
   'two-healers': {
     on: ['route-healer'],
     find: (place, wiring) => {
-      const hearsSame = (other: Place): boolean =>
-        wiring.all('failover-detector').some((one) => {
-          const heard = wiring.directly(one, detector.healer);
-          return heard.includes(place) && heard.includes(other);
-        });
-      const tellsSame = (other: Place): boolean =>
-        wiring.directly(other, healer.session).some((one) => wiring.directly(place, healer.session).includes(one));
-      return named(earlier(place, wiring).find((other) => hearsSame(other) && tellsSame(other)));
+      const told = wiring.directly(place, healer.session);
+      const hearing = wiring
+        .all('failover-detector')
+        .map((one) => wiring.directly(one, detector.healer))
+        .filter((heard) => heard.includes(place))
+        .flat();
+      return named(
+        earlier(place, wiring).find(
+          (other) =>
+            hearing.includes(other) && wiring.directly(other, healer.session).some((one) => told.includes(one)),
+        ),
+      );
     },
   },
 
@@ -193,7 +197,7 @@ export const rules: { readonly [id: string]: Rule } = {
 export function findingsIn(nodes: readonly FlowNode[]): Finding[] {
   const wiring = new Wiring(nodes);
   const findings = new Map<string, Finding>();
-  for (const place of wiring.all()) {
+  for (const place of wiring.ours) {
     const { node, within } = place;
     for (const [rule, { on, find }] of Object.entries(rules)) {
       const figures = on.includes(node.type as PackType) ? find(place, wiring) : null;
@@ -241,7 +245,7 @@ function sessionsOf(place: Place, output: number, wiring: Wiring): Place[] {
 }
 
 /** Nodes of the same type that come before it in the flow. */
-function earlier(place: Place, wiring: Wiring): Place[] {
+function earlier(place: Place, wiring: Wiring): readonly Place[] {
   const all = wiring.all(place.node.type as PackType);
   return all.slice(0, all.indexOf(place));
 }

@@ -37,12 +37,21 @@ export interface Reach {
 /** The wiring of a flow. */
 export class Wiring {
   private readonly places: ReadonlyMap<string, Place>;
+  private readonly byType = new Map<string, Place[]>();
   private readonly groups: ReadonlyMap<unknown, FlowNode>;
   private readonly reaches = new Map<string, Reach>();
+  /** Who hears some node of a type, by `<type>:<output>`. */
+  private readonly hearing = new Map<string, ReadonlySet<Place>>();
+  private readonly catches: readonly FlowNode[];
   private readonly fromOutside: ReadonlySet<Place>;
 
   constructor(nodes: readonly FlowNode[]) {
     this.places = placesOf(nodes);
+    for (const place of this.places.values()) {
+      const { type } = place.node;
+      if (packTypes.has(type)) this.byType.set(type, [...(this.byType.get(type) ?? []), place]);
+    }
+    this.catches = [...this.places.values()].map(({ node }) => node).filter(({ type }) => type === 'catch');
     this.groups = new Map(nodes.filter(({ type }) => type === 'group').map((node) => [node.id, node]));
     const strangers = [...this.places.values()].filter(
       ({ node: { type }, isInstance }) => !isInstance && !packTypes.has(type) && !staysInFlow.has(type),
@@ -50,9 +59,14 @@ export class Wiring {
     this.fromOutside = new Set(strangers.flatMap(({ wires }) => this.walk(wires.flat(), false).places));
   }
 
-  /** The nodes of the pack that run, or those of one type, in the order of the flow. */
-  all(type?: PackType): Place[] {
-    return [...this.places.values()].filter(({ node }) => (type ? node.type === type : packTypes.has(node.type)));
+  /** The nodes of one type that run, in the order of the flow. */
+  all(type: PackType): readonly Place[] {
+    return this.byType.get(type) ?? [];
+  }
+
+  /** All nodes of the pack that run, by type. */
+  get ours(): Place[] {
+    return [...this.byType.values()].flat();
   }
 
   /** Who may get what leaves an output (0: the first), through whatever nodes it has to pass. */
@@ -67,8 +81,11 @@ export class Wiring {
 
   /** Does it, as far as one can see here, certainly get nothing of what such nodes say at that output? */
   hearsNothing(place: Place, type: PackType, output: number): boolean {
-    if (this.fromOutside.has(place)) return false;
-    return this.all(type).every((speaker) => !this.reach(speaker, output).places.includes(place));
+    const key = `${type}:${output}`;
+    const hearing =
+      this.hearing.get(key) ?? new Set(this.all(type).flatMap((speaker) => this.reach(speaker, output).places));
+    this.hearing.set(key, hearing);
+    return !this.fromOutside.has(place) && !hearing.has(place);
   }
 
   /** Is anything wired to an output? */
@@ -79,9 +96,7 @@ export class Wiring {
   /** Would some Catch node get the errors of a node? The way Node-RED looks for one: first here, then around the subflow. */
   isCaught({ node, within }: Place): boolean {
     return [node, ...within].some((reporting) =>
-      [...this.places.values()].some(
-        ({ node: other }) => other.type === 'catch' && other.z === reporting.z && this.isInScope(reporting, other),
-      ),
+      this.catches.some((other) => other.z === reporting.z && this.isInScope(reporting, other)),
     );
   }
 

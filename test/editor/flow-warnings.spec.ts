@@ -98,8 +98,8 @@ describe('warnings about the flow', function () {
       for (const node of ['session', 'detector', 'audio-video']) await shows(node, false);
       await badge('healer').hover();
       const tooltip = editor.page.locator('.red-ui-flow-port-tooltip');
-      await tooltip.waitFor();
-      const said = (await tooltip.locator('text').allTextContents()).join(' ').replace(/\s+/g, ' ');
+      const lines = await tooltip.evaluate((box) => [...box.querySelectorAll('text')].map((line) => line.textContent));
+      const said = lines.join(' ').replace(/\s+/g, ' ');
       assert.ok(said.includes(textOf('healer-without-give-up', 'message')), said);
       assert.ok(said.includes(textOf('healer-without-give-up', 'remedy')), said);
       await editor.screenshot('flow-warnings');

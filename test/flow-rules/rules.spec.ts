@@ -643,6 +643,16 @@ describe('rules about a flow', () => {
     }
   });
 
+  it('stand in docs/flow-warnings.md as people read them', () => {
+    const page = readFileSync(join(packageRoot, 'docs/flow-warnings.md'), 'utf8');
+    const texts = textsOf('en-US');
+    const rows = Object.entries(rules).map(([rule, { on }]) => {
+      const [message, remedy] = ['message', 'remedy'].map((part) => texts.get(`flow-warnings.rule.${rule}.${part}`));
+      return `| \`${rule}\` | ${on.join(', ')} | ${message} | ${remedy} |`;
+    });
+    assert.deepEqual(page.match(/^\| `.*\|$/gm), rows);
+  });
+
   for (const name of readdirSync(join(packageRoot, 'examples'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.json')) continue;
     it(`find nothing to warn of in examples/${name}`, () => {
