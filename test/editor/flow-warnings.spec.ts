@@ -102,6 +102,8 @@ describe('warnings about the flow', function () {
       const said = lines.join(' ').replace(/\s+/g, ' ');
       assert.ok(said.includes(textOf('healer-without-give-up', 'message')), said);
       assert.ok(said.includes(textOf('healer-without-give-up', 'remedy')), said);
+      // Tests have no animations, and by one it would fade in.
+      await tooltip.evaluate((box) => box.setAttribute('style', 'opacity: 1'));
       await editor.screenshot('flow-warnings');
       await editor.page.mouse.move(5, 500);
     });
