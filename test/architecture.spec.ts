@@ -12,7 +12,7 @@ function sources(folder: string): string[] {
   });
 }
 
-/** The room a file is in: `recovery`, `flow-rules`, `runtime`, `signaling`, `signaling/pool`, `signaling/sip`, `signaling/sip/server`, or `nodes`. */
+/** The room a file is in: `recovery`, `flow-rules`, `runtime`, `timeline`, `signaling`, `signaling/pool`, `signaling/sip`, `signaling/sip/server`, or `nodes`. */
 function roomOf(path: string): string {
   return relative(root, dirname(path)).split(sep).join('/') || 'nodes';
 }
@@ -32,7 +32,8 @@ const allowed: { [room: string]: string[] } = {
   'signaling/sip': ['recovery', 'signaling', 'signaling/sip', 'signaling/sip/flow'],
   'signaling/sip/flow': ['signaling', 'signaling/sip/flow'],
   'signaling/sip/server': ['recovery', 'signaling', 'signaling/sip', 'signaling/sip/flow', 'signaling/sip/server'],
-  runtime: ['recovery', 'runtime', 'runtime/keeping'],
+  timeline: ['recovery', 'timeline'],
+  runtime: ['recovery', 'runtime', 'runtime/keeping', 'timeline'],
   'runtime/keeping': ['recovery', 'runtime/keeping'],
   nodes: [
     'recovery',
@@ -44,6 +45,7 @@ const allowed: { [room: string]: string[] } = {
     'signaling/sip/server',
     'runtime',
     'runtime/keeping',
+    'timeline',
   ],
 };
 
