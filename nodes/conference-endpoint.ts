@@ -5,6 +5,7 @@ import { systemClock } from './runtime/deadlines';
 import { deploymentsOf, type Heritage, keyOf } from './runtime/deployment';
 import { choiceOf, durationOf, type NodeConfig, numberOf, textOf } from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
+import { Pacer } from './signaling/pacer';
 import { Pool, poolDefaults } from './signaling/pool/pool';
 import type { SignalingPort } from './signaling/port';
 import { SipServer } from './signaling/sip/server/sip-server';
@@ -14,6 +15,8 @@ import { SipPort } from './signaling/sip/sip-port';
 const poolDomain = 'pool.example';
 /** Who we are in an embedded pool. */
 const poolIdentity = { uri: `sip:node-red@${poolDomain}`, displayName: 'Node-RED' };
+/** What a system takes without being overrun by us, in re-joins and healing requests per second. */
+const defaultRecoveryRate = 500;
 
 function poolOf(config: NodeConfig): { port: SignalingPort; pool: Pool } {
   const participants = textOf(config, 'participants', poolDefaults.participants.join(','));
@@ -129,7 +132,7 @@ function begin(
   const { port, pool } =
     choiceOf(config, 'system', ['pool', 'sip']) === 'pool' ? poolOf(config) : sipOf(config, secrets);
   const server = pool && config.sipServer === true ? serverOf(config, pool) : null;
-  const endpoint = left?.endpoint ?? new Endpoint(port, pool);
+  const endpoint = left?.endpoint ?? new Endpoint(port, pool, new Pacer(systemClock, recoveryRateOf(config)));
   const renewed = left ? left.endpoint.renew(port, pool) : Promise.resolve();
   renewed.catch(complain);
   if (server) {
@@ -144,9 +147,15 @@ function begin(
   return new LastingEndpoint(endpoint, settingsText(config, secrets), server);
 }
 
-/** What an endpoint is made of, as one text: another one needs another port. */
+/** Re-joins and healing requests per second; 0: as they come. */
+function recoveryRateOf(config: NodeConfig): number {
+  const rate = numberOf(config, 'recoveryRate', defaultRecoveryRate);
+  return rate >= 0 ? rate : defaultRecoveryRate;
+}
+
+/** What a port is made of, as one text: another one needs another port. */
 function settingsText(config: NodeConfig, secrets: Partial<Secrets>): string {
-  const { id: _id, z: _z, name: _name, ...settings } = config;
+  const { id: _id, z: _z, name: _name, recoveryRate: _rate, ...settings } = config;
   return JSON.stringify([settings, secrets.username, secrets.password]);
 }
 
@@ -174,7 +183,10 @@ export = (RED: NodeAPI): void => {
         complain(error as Error);
       }
     }
-    if (lasting) this.endpoint = lasting.endpoint;
+    if (lasting) {
+      this.endpoint = lasting.endpoint;
+      lasting.endpoint.pacer.changeRate(recoveryRateOf(settings));
+    }
     this.on('close', (removed: boolean, done: () => void) => {
       if (lasting && deployments.reasonFor(removed) === 'redeploy') {
         deployments.leave(keyOf(this), lasting);

@@ -175,7 +175,22 @@ class ConferenceSessionNode
   protected onFact(fact: Fact): void {
     const input = conferenceSessionHears(fact);
     const record = input && this.records.get(fact.conference);
-    if (input && record) this.step(record, input);
+    if (input && record) this.stepInTurn(record, input);
+  }
+
+  /**
+   * What a whole fleet would send at once when something that it shares fails waits for its turn before the machine sees
+   * it: to the machine, the message was longer on its way.
+   */
+  private stepInTurn(record: ConferenceRecord<ConferenceSessionState>, input: ConferenceSessionInput): void {
+    const { conference } = record.state;
+    if (!this.endpoint || !sendsRecovery(record.state, input)) return this.step(record, input);
+    this.endpoint.pacer.turn(conference, () => this.later((node) => node.takeTurn(conference, input)));
+  }
+
+  private takeTurn(conference: string, input: ConferenceSessionInput): void {
+    const record = this.records.get(conference);
+    if (record) this.step(record, input);
   }
 
   protected onRequest(conference: string, request: Request & JsonObject, delivery: Delivery): void {
@@ -187,7 +202,7 @@ class ConferenceSessionNode
     const record = this.recordOf(conference);
     if (!record) return this.refuse(conference, command, this.fullError(), delivery);
     const route = routeRequest(request);
-    if (route) return this.step(record, route);
+    if (route) return this.stepInTurn(record, route);
     if ((command === 'join' || command === 'restore') && !this.endpoint.claim(conference, this)) {
       const error = invalidOperation(`Another conference-session node serves ${conference} on this endpoint already.`);
       return this.refuse(conference, command, error, delivery);
@@ -316,6 +331,14 @@ function joinArguments(defaults: JsonObject, given: JsonObject): JsonObject {
     if (value !== undefined && value !== '') merged[name] = value;
   }
   return merged;
+}
+
+/** Does it make the session send its re-join, or a healing request? */
+function sendsRecovery(state: ConferenceSessionState, input: ConferenceSessionInput): boolean {
+  if (!('input' in input) || conferenceSession.speaksOfAnother(state, input)) return false;
+  const { phase } = state;
+  if (input.input === 'focus-failed-over') return phase === 'AwaitingFailover';
+  return input.input === 'heal' && (phase === 'InLobby' || phase === 'Connected' || phase === 'Recovering');
 }
 
 function isRecovering(state: ConferenceSessionState): boolean {

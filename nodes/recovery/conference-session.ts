@@ -412,6 +412,9 @@ export const conferenceSession = {
     }
   },
 
+  /** Does the input speak of another dialog, or of what is over, so that it changes nothing? */
+  speaksOfAnother,
+
   /** The state in UCMA's words. */
   stateOf: (state: ConferenceSessionState): ConferenceState => shown(state.phase),
 

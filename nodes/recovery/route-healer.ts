@@ -208,7 +208,7 @@ type Table = {
  *   repairing ──┬─ healed, healed-by-peer, over ──────────────> idle
  *               ├─ failed ────────────────────────────────────> waiting
  *               └─ dialog-gone, horizon, stop ────────────────> abandoned
- *   waiting ────┬─ healed-by-peer, over ──────────────────────> idle
+ *   waiting ────┬─ healed, healed-by-peer, over ──────────────> idle
  *               ├─ transport-restored, attempt-due, heal-now ─> attempting
  *               └─ horizon, stop ─────────────────────────────> abandoned
  *   attempting ─┬─ healed, healed-by-peer, over ──────────────> idle
@@ -251,7 +251,8 @@ const table: Table = {
   },
   waiting: {
     broken: ignore,
-    healed: ignore,
+    // Late: it may have waited for its turn longer than for its answer.
+    healed: healedAtLast,
     failed: ignore,
     'dialog-gone': ignore,
     'healed-by-peer': healedByPeer,

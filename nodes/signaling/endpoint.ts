@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { McuSessionInput, McuSessionState } from '../recovery/mcu-session';
 import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
+import type { Pacer } from './pacer';
 import type { Pool } from './pool/pool';
 import type { SignalingPort } from './port';
 
@@ -73,6 +74,8 @@ export class Endpoint {
     /** Another one after `renew`. */
     public port: SignalingPort,
     public pool: Pool | null,
+    /** When re-joins and healing requests leave; a conference that is given up has no turn any more. */
+    readonly pacer: Pacer,
   ) {
     this.watch();
   }
@@ -206,6 +209,7 @@ export class Endpoint {
   release(conference: string, session: SessionHolder): void {
     if (this.sessions.get(conference) !== session) return;
     this.sessions.delete(conference);
+    this.pacer.cancel(conference);
     this.port.detach(conference);
     for (const [requestId, text] of this.texts)
       if (text.conference === conference) this.answerText(requestId, detached);

@@ -42,6 +42,7 @@ const cases: { [type: string]: DialogCase } = {
       sipServer: true,
       sipServerPort: '5080',
       participants: 'sip:one@pool.example, sips:two@pool.example',
+      recoveryRate: '0',
     },
     wrong: [
       ['frontEnds', '0'],
@@ -60,6 +61,7 @@ const cases: { [type: string]: DialogCase } = {
       ['outboundProxy', 'proxy.example.com', { system: 'sip' }],
       ['webSocketPath', 'ws', { system: 'sip', transport: 'wss' }],
       ['keepAlive', 'soon', { system: 'sip' }],
+      ['recoveryRate', '-1'],
     ],
     hasAdvanced: true,
   },

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sinon from 'sinon';
+import type { Endpoint } from '../../nodes/signaling/endpoint';
 import { CONFERENCE, canonical, Flow, type FlowNode, type Loose } from '../support/flow';
 
 /** The canonical flow, whose nodes keep their state. */
@@ -112,6 +114,20 @@ for (const keepState of ['journal', 'journal-fsync', 'context:kept']) {
       flow.ask('injector', 'kill-front-end');
       flow.ask('session', { command: 'lock' });
       await flow.waitFor(({ state }) => state === 'Reconnecting', 'Reconnecting');
+      await restart();
+      const effects = flow.effectsOf();
+      await flow.waitFor(({ reason }) => reason === 'Rejoined', 'Rejoined');
+      assert.equal(effects.filter(({ effect }) => effect === 'join').length, 1);
+    });
+
+    it('the one re-join waits for its turn: it is sent, once (PER-2 PER-3 FE-11 O2)', async () => {
+      await load();
+      await flow.join();
+      const { pacer } = flow.node('endpoint').endpoint as Endpoint;
+      const turn = sinon.stub(pacer, 'turn');
+      flow.ask('injector', 'kill-front-end');
+      flow.ask('session', { command: 'lock' });
+      await flow.until(() => turn.called, 'waiting');
       await restart();
       const effects = flow.effectsOf();
       await flow.waitFor(({ reason }) => reason === 'Rejoined', 'Rejoined');

@@ -275,9 +275,18 @@ describe('route healer: recovering', () => {
     assert.equal(healer.state.phase, 'attempting');
   });
 
-  it('HEAL-3 while nothing is in flight, no outcome counts', () => {
+  it('HEAL-3 an answer that comes after its time heals all the same: the request may have waited for its turn', () => {
+    const healer = listening();
+    breaks(healer);
+    healer.after(5_000);
+    healer.session('Connected', 'Reconnecting');
+    healer.after(10_000);
+    assert.deepEqual(names(healed(healer, 1)), ['heal-attempted', 'route-status-changed']);
+    assert.deepEqual([healer.state.phase, healer.deadlines.size], ['idle', 0]);
+  });
+
+  it('HEAL-3 while nothing is in flight, no failure counts', () => {
     const healer = recovering();
-    assert.deepEqual(healed(healer, 1), []);
     assert.deepEqual(refused(healer, 1), []);
     assert.deepEqual(healer.answer(481, { purpose: 'heal', attempt: 1 }), []);
   });

@@ -103,9 +103,11 @@ export class NaiveHealer {
 
   /** An answer to the latest attempt. */
   answer(status: number, now: number): string[] {
-    if (!this.inFlight) return [];
+    const good = status >= 200 && status < 300;
+    // A late success is one.
+    if (!this.inFlight) return good && this.next !== null && this.attempt > 0 ? this.heal(now) : [];
     this.inFlight = false;
-    if (status >= 200 && status < 300) return this.heal(now);
+    if (good) return this.heal(now);
     if ([404, 410, 481].includes(status)) return ['abandoned dialog-gone'];
     return this.recover(now);
   }
