@@ -6,6 +6,8 @@ import type { SignalingEffect, SignalingEvent } from '../../nodes/recovery/signa
 import type { SignalingPort } from '../../nodes/signaling/port';
 import type { EmbeddedNodeRed, FlowMessage, FlowNode } from './embedded';
 
+const { systemClock } = require('../../dist/runtime/deadlines') as typeof import('../../nodes/runtime/deadlines');
+const { Pacer } = require('../../dist/signaling/pacer') as typeof import('../../nodes/signaling/pacer');
 const { Endpoint } = require('../../dist/signaling/endpoint') as typeof import('../../nodes/signaling/endpoint');
 
 type Joined = Extract<SignalingEvent, { event: 'joined' }>;
@@ -75,7 +77,9 @@ class StillPort implements SignalingPort {
 /** Registers the config node `still-endpoint`, whose conferences have so many participants. */
 export function offerStillEndpoint(red: EmbeddedNodeRed): void {
   red.register('still-endpoint', (node, { participants }) => {
-    Object.assign(node, { endpoint: new Endpoint(new StillPort(Number(participants)), null) });
+    Object.assign(node, {
+      endpoint: new Endpoint(new StillPort(Number(participants)), null, new Pacer(systemClock, 0)),
+    });
   });
 }
 

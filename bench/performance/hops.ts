@@ -186,4 +186,3 @@ export async function run(scale: Scale): Promise<Line[]> {
     },
   ];
 }
-
