@@ -56,7 +56,7 @@ const flow: FlowNode[] = [
 
 const perRound = { full: 20_000, quick: 2_000 };
 const conferences = { full: 100_000, quick: 2_000 };
-const rounds = { full: 5, quick: 30 };
+const rounds = { full: 5, quick: 3 };
 
 /** Facts of one kind about the first so many conferences. */
 function about(count: number, source: string, seq: number, body: (index: number) => { [name: string]: unknown }) {

@@ -25,6 +25,7 @@ import type {
   RecoveryError,
   RouteSetRecoveryMode,
   Severity,
+  StateChanged,
   StateReason,
 } from './messages';
 import { versionOf } from './migrations';
@@ -43,7 +44,16 @@ import {
 import type { ConferenceDocument, McuReports, Placement, SignalingEffect, SignalingEvent } from './signaling';
 import { healId, signalOf, signalOfOutcome } from './signals';
 import { readSnapshot, type Surroundings, snapshotOf } from './snapshots';
-import { type DeadlineEffect, fact, instant, type MachineState, type Moment, mintIncident, type Step } from './step';
+import {
+  type DeadlineEffect,
+  type FactBody,
+  fact,
+  instant,
+  type MachineState,
+  type Moment,
+  mintIncident,
+  type Step,
+} from './step';
 
 /** Settings of a conference session; durations in ms. */
 export interface ConferenceSessionSettings {
@@ -446,11 +456,22 @@ function speaksOfAnother(
   { dialog, incident, closedIncidents, epoch }: ConferenceSessionState,
   input: ConferenceSessionInput,
 ): boolean {
-  const of = 'incident' in input ? input.incident : null;
-  if (of && 'input' in input && input.input === 'terminate') return of !== incident?.id;
+  const told: Told = input;
+  const { incident: of } = told;
+  if (of && told.input === 'terminate') return of !== incident?.id;
   if (of && closedIncidents.includes(of)) return true;
-  if ('input' in input && input.input === 'stand-down') return input.epoch <= epoch;
-  return 'dialog' in input && input.dialog !== undefined && input.dialog !== dialog;
+  if (told.input === 'stand-down') return (told.epoch as number) <= epoch;
+  return told.dialog !== undefined && told.dialog !== dialog;
+}
+
+/** What an input may have, of whichever kind: to ask for it costs less than to find out the kind. */
+interface Told {
+  input?: Exclude<ConferenceSessionInput, { event: string }>['input'];
+  event?: SignalingEvent['event'];
+  incident?: string | null;
+  dialog?: number;
+  epoch?: number;
+  deadline?: string;
 }
 
 /** Does the cell of the present phase. */
@@ -460,9 +481,9 @@ function give(draft: Draft, input: ConferenceSessionInput): void {
 }
 
 function kindOf(input: ConferenceSessionInput): InputKind {
-  if ('event' in input) return input.event;
-  if (input.input !== 'deadline') return input.input;
-  return input.deadline.split(':', 1)[0] as Deadline;
+  const { event, input: kind, deadline = '' }: Told = input;
+  if (event !== undefined) return event as InputKind;
+  return (kind === 'deadline' ? deadline.split(':', 1)[0] : kind) as InputKind;
 }
 
 function shown(phase: Phase): ConferenceState {
@@ -504,29 +525,22 @@ function enter(draft: Draft, phase: Phase, reason: StateReason, { criterion, exp
     state.closedIncidents = [...state.closedIncidents, incident.id].slice(-limits.closedIncidents);
     state.incident = null;
   }
-  draft.messages.push(
-    fact(
-      state,
-      'conference-session',
-      moment,
-      severityOf(previous, next, reason),
-      {
-        event: 'state-changed',
-        previous,
-        state: next,
-        mode,
-        reason,
-        startedAt: instant(startedAt),
-        endedAt: previous === 'Reconnecting' ? instant(moment.now) : null,
-        elapsedMs: moment.now - startedAt,
-        attempts: state.attempts,
-        ...(criterion === undefined ? {} : { criterion }),
-        ...(explanation === undefined ? {} : { explanation }),
-        restored: false,
-      },
-      { id: incident?.id ?? null, active: begins },
-    ),
-  );
+  const body: FactBody<StateChanged> = {
+    event: 'state-changed',
+    previous,
+    state: next,
+    mode,
+    reason,
+    startedAt: instant(startedAt),
+    endedAt: previous === 'Reconnecting' ? instant(moment.now) : null,
+    elapsedMs: moment.now - startedAt,
+    attempts: state.attempts,
+    restored: false,
+  };
+  if (criterion !== undefined) body.criterion = criterion;
+  if (explanation !== undefined) body.explanation = explanation;
+  const outage = { id: incident?.id ?? null, active: begins };
+  draft.messages.push(fact(state, 'conference-session', moment, severityOf(previous, next, reason), body, outage));
   state.since = moment.now;
   if (!begins) state.attempts = 0;
 }
@@ -846,8 +860,9 @@ function isOfOthers({ stoodDown, epoch }: ConferenceSessionState, input: { epoch
  */
 function isRefusedAsStale(draft: Draft, input: ConferenceSessionInput): boolean {
   const { epoch } = draft.state;
-  if (!('epoch' in input) || input.input === 'restore' || input.input === 'stand-down') return false;
-  const { epoch: told = epoch } = input;
+  const told = (input as Told).epoch;
+  if (told === undefined || !('epoch' in input) || input.input === 'restore' || input.input === 'stand-down')
+    return false;
   if (told === epoch || (told > epoch && input.input === 'join' && conferenceSession.idle(draft.state))) return false;
   if (told > epoch) give(draft, { input: 'stand-down', owner: '', epoch: told });
   refuseAsStale(draft, input);

@@ -8,6 +8,13 @@ export function ownOf<Value>(dictionary: { readonly [key: string]: Value }, key:
   return Object.hasOwn(dictionary, key) ? dictionary[key] : undefined;
 }
 
+/** The dictionary without what it has under a key. */
+export function without<Value>(dictionary: { readonly [key: string]: Value }, key: string): { [key: string]: Value } {
+  const others: { [key: string]: Value } = {};
+  for (const each in dictionary) if (each !== key) put(others, each, dictionary[each] as Value);
+  return others;
+}
+
 /** Makes `value` the object's own value under any key. */
 export function put<Value>(dictionary: { [key: string]: Value }, key: string, value: Value): void {
   if (key !== '__proto__') dictionary[key] = value;

@@ -74,6 +74,18 @@ export function instant(now: number): string {
   return latest.text;
 }
 
+/** The latest instant that was read, for the same reason. */
+const latestRead = { text: '', at: 0 };
+
+/** What a message carries as an instant, in ms since 1970; 0 for what is none. */
+export function readInstant(text: string): number {
+  if (text !== latestRead.text) {
+    latestRead.at = Date.parse(text) || 0;
+    latestRead.text = text;
+  }
+  return latestRead.at;
+}
+
 /**
  * An outage that begins now. The number of the fact that is about to tell of it keeps two of one level apart that begin in
  * the same millisecond (contract, rule 7).
