@@ -94,7 +94,9 @@ export function sessionNode(wires: string[][]): FlowNode {
 }
 
 export function mcuNode(mcu: string, wires: string[][] = []): FlowNode {
-  return { id: mcu, type: 'mcu-session', endpoint: 'endpoint', mcu, failedOperations: 'output', wires };
+  // An id that is the value of a property would make it a config node of its own.
+  const id = `node-${mcu}`;
+  return { id, type: 'mcu-session', endpoint: 'endpoint', mcu, failedOperations: 'output', wires };
 }
 
 /**

@@ -30,6 +30,7 @@ import type {
 } from './messages';
 import { versionOf } from './migrations';
 import { idempotent, interrupted, type Operation, treatmentOf } from './operations';
+import { nothing, without } from './own-properties';
 import { legalTransition } from './policy';
 import {
   applyDocument,
@@ -359,24 +360,24 @@ export const conferenceSession = {
       owner: '',
       epoch: 0,
       stoodDown: false,
-      closedIncidents: [],
+      closedIncidents: nothing.list,
       phase: 'Idle',
       returnTo: 'Connected',
       since: 0,
       attempts: 0,
-      joinArguments: {},
+      joinArguments: nothing.table,
       joining: null,
-      terminating: [],
+      terminating: nothing.list,
       closing: null,
-      operations: {},
+      operations: nothing.table,
       pending: 0,
       roster: emptyRoster,
       resyncing: false,
       resyncs: 0,
       behind: false,
-      lobby: [],
-      properties: {},
-      mcus: {},
+      lobby: nothing.list,
+      properties: nothing.table,
+      mcus: nothing.table,
       registrationStale: false,
     };
   },
@@ -785,11 +786,12 @@ function finish(draft: Draft): void {
   if (phase === 'Idle') {
     showRoster(draft, emptyRoster, differenceBetween(state.roster.participants, {}), 'notification');
   }
-  state.terminating = [];
+  state.terminating = nothing.list;
   state.closing = null;
   enter(draft, phase, reason);
   for (const { id, startedAt } of terminating) complete(draft, 'terminate', id, startedAt, null);
-  Object.assign(state, { roster: emptyRoster, lobby: [], properties: {}, mcus: {} });
+  const { list: lobby, table } = nothing;
+  Object.assign(state, { roster: emptyRoster, lobby, properties: table, mcus: table });
 }
 
 // -------------------------------------------------------------------------------------------------- after a start (PER-2)
@@ -1205,8 +1207,7 @@ function failAll(draft: Draft, error: (operation: Operation) => RecoveryError): 
 }
 
 function remove(draft: Draft, operation: Operation): void {
-  const { [operation.id]: _, ...others } = draft.state.operations;
-  draft.state.operations = others;
+  draft.state.operations = draft.state.pending === 1 ? nothing.table : without(draft.state.operations, operation.id);
   draft.state.pending -= 1;
   if (operation.met) draft.effects.push({ effect: 'cancel-deadline', deadline: holdOf(operation) });
 }
@@ -1401,7 +1402,7 @@ function showLobby(draft: Draft, waiting: Participant[] | undefined): void {
   const { state, moment } = draft;
   const added = waiting.filter(({ entity }) => !state.lobby.some((known) => known.entity === entity));
   const removed = state.lobby.filter(({ entity }) => !waiting.some((present) => present.entity === entity));
-  state.lobby = waiting;
+  state.lobby = waiting.length === 0 ? nothing.list : waiting;
   if (added.length === 0 && removed.length === 0) return;
   const body = { event: 'lobby-changed' as const, added: structuredClone(added), removed: structuredClone(removed) };
   draft.messages.push(fact(state, 'conference-session', moment, 'info', body));

@@ -99,6 +99,17 @@ export function mintIncident({ conference, seq }: MachineState, level: string, n
  * what would break an MQTT topic becomes `-`.
  */
 export function conferenceName(conference: string): string {
+  if (conference !== latestNamed.conference) {
+    latestNamed.name = nameIn(conference);
+    latestNamed.conference = conference;
+  }
+  return latestNamed.name;
+}
+
+/** The latest name: a session and its MCU sessions, which all ask for it, need not keep one each. */
+const latestNamed = { conference: '', name: '-' };
+
+function nameIn(conference: string): string {
   const opaque = /[;?]opaque=(?:[^;]*:id:)?([^;?]+)/i.exec(conference)?.[1];
   const plain = conference.replace(/^sips?:/i, '').replace(/[;?].*$/, '');
   return (opaque ?? plain).replace(/[/+#\s]/g, '-') || '-';
