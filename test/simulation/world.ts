@@ -4,7 +4,6 @@ import { type GiveUpTimerState, giveUpTimer } from '../../nodes/recovery/give-up
 import { type RouteHealerState, routeHealer } from '../../nodes/recovery/route-healer';
 import type { Message, Moment } from '../../nodes/recovery/step';
 import { Endpoint } from '../../nodes/signaling/endpoint';
-import { Pacer } from '../../nodes/signaling/pacer';
 import { Pool } from '../../nodes/signaling/pool/pool';
 import { VirtualClock } from '../support/virtual-clock';
 import { Chance } from './chance';
@@ -76,7 +75,7 @@ export class World {
     this.pool = new Pool(setting.pool, this.clock);
     const identity = { uri: 'sip:node-red@pool.example', displayName: 'Node-RED' };
     this.port = new RoughPort(this.pool.port(identity), this.clock, setting.silentOnMcus);
-    this.endpoint = new Endpoint(this.port, this.pool, new Pacer(this.clock, 0));
+    this.endpoint = new Endpoint(this.port, this.pool, this.clock, 0);
     const { signalsWired } = setting.session;
     const wiring = { everythingWired: setting.everythingWired, signalsWired };
     this.wires = new Wires(this.clock, this.chance, wiring, (to, message) => this.nodes[to].receive(message));
@@ -214,7 +213,7 @@ export class World {
     this.begin = () => {
       callOff();
       this.begin = null;
-      this.endpoint = new Endpoint(port, this.pool, new Pacer(this.clock, 0));
+      this.endpoint = new Endpoint(port, this.pool, this.clock, 0);
       for (const mcu of mcus) this.endpoint.registerMcu(mcu);
       this.endpoint.register(session);
       for (const node of Object.values(nodes)) node.goOn();
