@@ -7,7 +7,6 @@ import type { SignalingPort } from '../../nodes/signaling/port';
 import type { EmbeddedNodeRed, FlowMessage, FlowNode } from './embedded';
 
 const { systemClock } = require('../../dist/runtime/deadlines') as typeof import('../../nodes/runtime/deadlines');
-const { Pacer } = require('../../dist/signaling/pacer') as typeof import('../../nodes/signaling/pacer');
 const { Endpoint } = require('../../dist/signaling/endpoint') as typeof import('../../nodes/signaling/endpoint');
 
 type Joined = Extract<SignalingEvent, { event: 'joined' }>;
@@ -78,7 +77,7 @@ class StillPort implements SignalingPort {
 export function offerStillEndpoint(red: EmbeddedNodeRed): void {
   red.register('still-endpoint', (node, { participants }) => {
     Object.assign(node, {
-      endpoint: new Endpoint(new StillPort(Number(participants)), null, new Pacer(systemClock, 0)),
+      endpoint: new Endpoint(new StillPort(Number(participants)), null, systemClock, 0),
     });
   });
 }
