@@ -25,6 +25,8 @@ export interface EmbeddedNodeRed {
   deploy(nodes: readonly FlowNode[]): Promise<void>;
   /** Hands a message to a node, as a wire does. */
   receive(id: string, message: FlowMessage): void;
+  /** Adds a type of node; `make` is its constructor. */
+  register(type: string, make: (node: object, config: FlowNode) => void): void;
   /** What the `bench` node of this id does from now on; without, it sends on what it gets. */
   behave(id: string, behaviour: Behaviour): void;
   stop(): Promise<void>;
@@ -56,16 +58,21 @@ export async function startNodeRed(): Promise<EmbeddedNodeRed> {
   await RED.start();
   await begun;
   const behaviours = new Map<string, Behaviour>();
-  function Bench(this: NodeObject, config: FlowNode): void {
-    RED.runtime._.nodes.createNode(this, config);
-    this.on('input', (message, send, done) => {
-      const behaviour = behaviours.get(config.id);
+  const register: EmbeddedNodeRed['register'] = (type, make) => {
+    function Constructor(this: NodeObject, config: FlowNode): void {
+      RED.runtime._.nodes.createNode(this, config);
+      make(this, config);
+    }
+    RED.runtime._.nodes.registerType(type, type, Constructor);
+  };
+  register('bench', (node, { id }) => {
+    (node as NodeObject).on('input', (message, send, done) => {
+      const behaviour = behaviours.get(id);
       if (behaviour) behaviour(message, send);
       else send(message);
       done();
     });
-  }
-  RED.runtime._.nodes.registerType('bench', 'bench', Bench);
+  });
   const find = (id: string): NodeObject => RED.runtime._.nodes.getNode(id);
   return {
     async deploy(nodes) {
@@ -77,6 +84,7 @@ export async function startNodeRed(): Promise<EmbeddedNodeRed> {
       });
       await started;
     },
+    register,
     receive: (id, message) => find(id).receive(message),
     behave: (id, behaviour) => void behaviours.set(id, behaviour),
     async stop() {

@@ -21,6 +21,8 @@ import { type NodeName, Wires } from './wires';
 export interface Options {
   /** Freeze what must not be changed, and save and restore every record at every step: slower by far. */
   meticulous: boolean;
+  /** Other time than virtual time. */
+  clock?: VirtualClock;
   /** Sees every message that leaves a node, and every deed, when it happens. */
   see?: (now: number, at: NodeName | 'fate', what: Message | Deed) => void;
 }
@@ -32,7 +34,7 @@ const mostSteps = 100_000;
 
 /** One conference, from a schedule. */
 export class World {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly setting: Setting;
   readonly meticulous: boolean;
   readonly operations = new Operations();
@@ -67,6 +69,7 @@ export class World {
   ) {
     const { setting } = schedule;
     this.setting = setting;
+    this.clock = options.clock ?? new VirtualClock();
     this.meticulous = options.meticulous;
     this.chance = new Chance(schedule.seed ^ 0x5bd1e995);
     this.pool = new Pool(setting.pool, this.clock);
