@@ -186,7 +186,7 @@ class ConferenceSessionNode
   private stepInTurn(record: ConferenceRecord<ConferenceSessionState>, input: ConferenceSessionInput): void {
     const { conference } = record.state;
     const pacer = this.endpoint && pacerFor(record.state, input, this.endpoint);
-    if (!pacer) return this.step(record, input);
+    if (!pacer || conferenceSession.speaksOfAnother(record.state, input)) return this.step(record, input);
     pacer.turn(conference, () => this.later((node) => node.takeTurn(conference, input)));
   }
 
@@ -341,7 +341,7 @@ function pacerFor(
   input: ConferenceSessionInput,
   { recoveries, probes }: Endpoint,
 ): Pacer | null {
-  if (!('input' in input) || conferenceSession.speaksOfAnother(state, input)) return null;
+  if (!('input' in input)) return null;
   const { phase } = state;
   switch (input.input) {
     case 'focus-failed-over':

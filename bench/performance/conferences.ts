@@ -12,8 +12,12 @@ const { Endpoint } = require('../../dist/signaling/endpoint') as typeof import('
 
 type Joined = Extract<SignalingEvent, { event: 'joined' }>;
 
+const names: string[] = [];
+
+/** The URI of a conference: the same string each time, as nodes of the pack hand on the one that they have. */
 export function conferenceAt(index: number): string {
-  return `sip:room-${index}@pool.example`;
+  names[index] ??= Buffer.from(`sip:room-${index}@pool.example`).toString('latin1');
+  return names[index];
 }
 
 /** Answers each join with so many participants, and with the MCUs as Active. */

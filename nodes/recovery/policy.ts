@@ -131,7 +131,13 @@ export class Draft<State extends PolicyState, Settings> {
   readonly #effects: DeadlineEffect[] = [];
   #state: State;
 
-  constructor(source: Source, state: State, moment: Moment, settings: Settings) {
+  constructor(
+    source: Source,
+    state: State,
+    moment: Moment,
+    settings: Settings,
+    private readonly copyOf: (state: State) => State = (record) => ({ ...record }),
+  ) {
     this.#source = source;
     this.#state = state;
     this.before = state;
@@ -153,7 +159,7 @@ export class Draft<State extends PolicyState, Settings> {
 
   /** The copy of the record. */
   #own(): State {
-    if (this.#state === this.before) this.#state = { ...this.before };
+    if (this.#state === this.before) this.#state = this.copyOf(this.before);
     return this.#state;
   }
 

@@ -62,11 +62,12 @@ export interface PolicyMachine<State extends MachineState, Settings> {
 /** The last instant that a Date can tell (ECMA-262, 21.4.1.1); what is set for later is as good as never. */
 const lastInstant = 8.64e15;
 
-/** The latest instant that was written: many facts are of one millisecond, and writing a date costs more than a step. */
-const latest = { now: Number.NaN, text: '' };
+/** Instants that were written lately, each at the place of its last bits: to write a date costs as much as a whole step. */
+const written = Array.from({ length: 256 }, () => ({ now: Number.NaN, text: '' }));
 
 /** An instant as messages carry it: ISO 8601, UTC, milliseconds. */
 export function instant(now: number): string {
+  const latest = written[now & 255] as (typeof written)[number];
   if (now !== latest.now) {
     latest.text = new Date(Math.min(now, lastInstant)).toISOString();
     latest.now = now;
