@@ -5,7 +5,7 @@
  *   P1 P4 …   only these lines
  *   --quick   seconds instead of minutes; exits with 1 when a ratio is twice as bad as the one that was kept, three times in a
  *             row, since a machine that does other things makes any figure bad once
- *   --write   measures both ways, and keeps the table in docs/performance.md
+ *   --write   measures both ways, and keeps the rows in docs/performance.md
  */
 import { fork } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,6 @@ const files: { readonly [line: string]: string } = {
   P2: 'hops',
   P3: 'memory',
   P4: 'deadlines',
-  P5: 'fleet',
   P6: 'rosters',
   P7: 'schedules',
   P8: 'growth',

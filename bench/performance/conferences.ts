@@ -5,6 +5,7 @@
 import type { SignalingEffect, SignalingEvent } from '../../nodes/recovery/signaling';
 import type { SignalingPort } from '../../nodes/signaling/port';
 import type { EmbeddedNodeRed, FlowMessage, FlowNode } from './embedded';
+import { stopwatch } from './line';
 
 const { systemClock } = require('../../dist/runtime/deadlines') as typeof import('../../nodes/runtime/deadlines');
 const { Endpoint } = require('../../dist/signaling/endpoint') as typeof import('../../nodes/signaling/endpoint');
@@ -122,7 +123,7 @@ export async function pump(
     missing -= Array.isArray(payload) ? payload.length : 1;
     if (missing <= 0) finish();
   });
-  const startedAt = process.hrtime.bigint();
+  const elapsed = stopwatch();
   let next = 0;
   const burst = (): void => {
     const end = Math.min(next + 200, messages.length);
@@ -131,7 +132,7 @@ export async function pump(
   };
   burst();
   await finished;
-  return Number(process.hrtime.bigint() - startedAt) / expected;
+  return elapsed() / expected;
 }
 
 /** Messages, so many members in each. */

@@ -71,8 +71,7 @@ async function loseFocus(red: EmbeddedNodeRed, count: number, round: number): Pr
   const failing = singly(about(count, 'conference-session', 1_000 + round, () => ({ ...gone, incident: null })));
   const cost = await pump(red, 'detector', failing, 'sink', count);
   // Not measured: the Focus answers, the session re-joins, and the detector hears of it.
-  const facts: unknown[] = [];
-  const rejoined = pump(
+  await pump(
     red,
     'detector',
     inBatches(
@@ -82,8 +81,6 @@ async function loseFocus(red: EmbeddedNodeRed, count: number, round: number): Pr
     'sink',
     count,
   );
-  await rejoined;
-  void facts;
   const status = (index: number) => ({
     event: 'state-changed',
     previous: 'Reconnecting',

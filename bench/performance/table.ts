@@ -25,15 +25,25 @@ export function isWorse(line: Line, kept: Ratios): boolean {
   return ratio !== null && before !== undefined && ratio > 2 * before;
 }
 
+/** The rows of a page's table, by the id of their lines. */
+function rowsOf(page: string): Map<string, string> {
+  const rows = page.split('\n').filter((row) => /^\| P\d/.test(row));
+  return new Map(rows.map((row) => [cellsOf(row)[0] as string, row]));
+}
+
+function cellsOf(row: string): string[] {
+  return row
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+}
+
 /** The ratios of the quick way that a page has, and those of `quick` in their place. */
 export function keptRatios(page: string, quick: readonly Line[] = []): Ratios {
   const ratios: { [id: string]: number } = {};
-  for (const row of page.split('\n')) {
-    const cells = row.split('|').map((cell) => cell.trim());
-    const ratio = Number(cells[columns.length]);
-    if (/^P\d+/.test(cells[1] ?? '') && cells[columns.length] !== '' && !Number.isNaN(ratio)) {
-      ratios[cells[1] as string] = ratio;
-    }
+  for (const [id, row] of rowsOf(page)) {
+    const ratio = cellsOf(row)[columns.length - 1];
+    if (ratio) ratios[id] = Number(ratio);
   }
   for (const line of quick) {
     const ratio = ratioOf(line);
@@ -59,7 +69,12 @@ export function tableOf(lines: readonly Line[], quick: Ratios): string {
       quick[id] === undefined || ratio === null ? '' : told(quick[id] as number),
     ];
   });
-  return [columns, columns.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return render(rows.map((cells) => `| ${cells.join(' | ')} |`));
+}
+
+function render(rows: readonly string[]): string {
+  const head = [columns, columns.map(() => '---')].map((cells) => `| ${cells.join(' | ')} |`);
+  return [...head, ...rows].join('\n');
 }
 
 /** Three digits that say something. */
@@ -69,10 +84,15 @@ function told(figure: number): string {
   return Number(figure.toPrecision(3)).toString();
 }
 
-/** The page with another table between its marks, and with where and when it was measured. */
+/**
+ * The page with the rows of this table in its own, between two marks: in place of those with the same ids, and beside
+ * others. Says where and when they were measured.
+ */
 export function withTable(page: string, table: string, measured: string): string {
   const [before, rest] = page.split(begin);
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) throw new Error(`The page has no ${begin} and ${end}.`);
-  return `${before}${begin}\nMeasured on ${measured}.\n\n${table}\n${end}${after}`;
+  const rows = [...new Map([...rowsOf(page), ...rowsOf(table)])];
+  rows.sort(([one], [other]) => one.localeCompare(other, 'en', { numeric: true }));
+  return `${before}${begin}\nMeasured on ${measured}.\n\n${render(rows.map(([, row]) => row))}\n${end}${after}`;
 }

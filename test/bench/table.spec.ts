@@ -36,6 +36,23 @@ describe('table of the benchmarks', () => {
     assert.deepEqual(keptRatios(written, [line(), rate, alone]), { P1: 3, P2a: 2 });
   });
 
+  it('the page keeps the rows of lines that were not measured this time, in their order', () => {
+    const first = withTable(page, tableOf([line({ id: 'P2' }), line({ id: 'P10' })], {}), '2026-01-01');
+    const written = withTable(
+      first,
+      tableOf([line({ id: 'P3' }), line({ id: 'P2', figure: 8 })], { P2: 2 }),
+      '2026-01-02',
+    );
+    const rows = written.match(/^\| P\d+ .*$/gm);
+    assert.deepEqual(
+      rows?.map((row) => row.slice(2, 5).trim()),
+      ['P2', 'P3', 'P10'],
+    );
+    assert.match(rows?.[0] ?? '', /8 µs .* 2 \|$/);
+    assert.match(written, /Measured on 2026-01-02\./);
+    assert.doesNotMatch(written, /2026-01-01/);
+  });
+
   it('only what is more than twice as bad as what was kept is worse', () => {
     assert.equal(isWorse(line(), { P1: 1.5 }), false);
     assert.equal(isWorse(line(), { P1: 1.4 }), true);
