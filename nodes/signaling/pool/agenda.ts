@@ -8,10 +8,10 @@ export interface Appointment {
 }
 
 /**
- * What is due at the same time is done for so many ms; then the event loop has its turn. Few, for what it causes in the nodes
- * takes several times as long and comes before the next turn. Virtual time stands still meanwhile, so it is never cut.
+ * What is to be done at the same time is done for so many ms; then the event loop has its turn. Few, for what it causes in
+ * the nodes takes several times as long and comes before the next turn. Virtual time stands still meanwhile, and is never cut.
  */
-const longestSliceMs = 2;
+export const longestSliceMs = 2;
 /** The longest delay that a timer of JavaScript takes; later ones are waited for in several steps. */
 const longestDelayMs = 0x7fff_ffff;
 
