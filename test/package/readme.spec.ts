@@ -51,7 +51,6 @@ describe('README and docs', () => {
   });
 
   it('messages: every event', () => {
-    };
     const events = Object.values(definitions).flatMap(({ properties }) => {
       const { const: one, enum: several = [] } = properties?.event ?? {};
       return one === undefined ? several : [one];
