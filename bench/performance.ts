@@ -21,6 +21,7 @@ const files: { readonly [line: string]: string } = {
   P2: 'hops',
   P3: 'memory',
   P4: 'deadlines',
+  P5: 'fleet',
   P6: 'rosters',
   P7: 'schedules',
   P8: 'growth',

@@ -54,9 +54,11 @@ const flow: FlowNode[] = [
   ...coreNodes,
 ];
 
-const perRound = { full: 20_000, quick: 2_000 };
-const conferences = { full: 100_000, quick: 2_000 };
-const rounds = { full: 5, quick: 3 };
+const perRound = { full: 20_000, quick: 4_000 };
+const conferences = { full: 100_000, quick: 4_000 };
+/** The first two warm up. */
+const rounds = { full: 7, quick: 5 };
+const warmUp = 2;
 
 /** Facts of one kind about the first so many conferences. */
 function about(count: number, source: string, seq: number, body: (index: number) => { [name: string]: unknown }) {
@@ -129,23 +131,22 @@ export async function run(scale: Scale): Promise<Line[]> {
     [path: string]: number[];
   };
   const note = (path: string, ns: number): void => void times[path]?.push(ns);
-  for (let round = 0; round <= rounds[scale]; round += 1) {
+  for (let round = 0; round < rounds[scale]; round += 1) {
     const bare = await pump(red, 'pass-1', signals, 'sink', some);
     const bareOne = await pump(red, 'pass-2', signals, 'sink', some);
     const core = await pump(red, 'core-rules', signals, 'sink', some);
     const single = await loseRoute(red, all, round, 1);
     const batch = await loseRoute(red, all, round, 100);
-    // The first round warms up.
-    if (round === 0) continue;
+    if (round < warmUp) continue;
     note('bare', bare);
     note('bareOne', bareOne);
     note('core', core);
     note('single', single);
     note('batch', batch);
   }
-  for (let round = 0; round <= rounds[scale]; round += 1) {
+  for (let round = 0; round < rounds[scale]; round += 1) {
     const focus = await loseFocus(red, some, round);
-    if (round > 0) note('focus', focus);
+    if (round >= warmUp) note('focus', focus);
   }
   await red.stop();
   const of = (path: string): number => median(times[path] as number[]);

@@ -13,7 +13,7 @@ import {
 import { type EmbeddedNodeRed, type FlowNode, startNodeRed } from './embedded';
 import { heapUsed, type Line, type Scale } from './line';
 
-const conferences = { full: 100_000, quick: 5_000 };
+const conferences = { full: 100_000, quick: 4_000 };
 const mcus = ['audio-video', 'chat', 'app-sharing'];
 
 const contextNode: FlowNode = {

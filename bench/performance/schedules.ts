@@ -4,7 +4,7 @@ import { useFakeTimers } from 'sinon';
 import { type Line, median, type Scale } from './line';
 
 const start = 1_767_225_600_000;
-const counts = { full: 2_000, quick: 200 };
+const counts = { full: 2_000, quick: 150 };
 const rounds = 3;
 
 export async function run(scale: Scale): Promise<Line[]> {

@@ -1,9 +1,10 @@
 /** P10: thousands of events per second, for minutes: whether the heap grows, and how late answers are. */
+import { getHeapStatistics } from 'node:v8';
 import { factAbout, inBatches, joinAll, offerStillEndpoint, pump, sessionNode, stillEndpoint } from './conferences';
 import { type EmbeddedNodeRed, type FlowMessage, type FlowNode, startNodeRed } from './embedded';
 import type { Line, Scale } from './line';
 
-const seconds = { full: 600, quick: 6 };
+const seconds = { full: 600, quick: 3 };
 const wanted = 50_000;
 /** Conferences, members of one message, and outages until names of outages come again; a session remembers ten. */
 const [conferences, members, outages] = [2_000, 100, 12];
@@ -60,7 +61,7 @@ async function soak(red: EmbeddedNodeRed, messages: FlowMessage[], rate: number,
       answered += 1;
       const tenth = Math.min(9, Math.floor((10 * answered) / total));
       if (answered % 10 === 0)
-        heap[tenth] = Math.min(heap[tenth] ?? Number.POSITIVE_INFINITY, process.memoryUsage().heapUsed);
+        heap[tenth] = Math.min(heap[tenth] ?? Number.POSITIVE_INFINITY, getHeapStatistics().used_heap_size);
       if (answered === total) done();
     });
     const send = (): void => {

@@ -3,7 +3,7 @@ import { Agenda } from '../../nodes/signaling/pool/agenda';
 import { Conferences } from '../../nodes/signaling/pool/conferences';
 import type { Focus } from '../../nodes/signaling/pool/focus';
 
-/** So many conferences of a pool. To strike one takes 1 ms, or as long as is said. */
+/** So many conferences of a pool. To strike one takes 0.4 ms, or as long as is said. */
 class Struck {
   private time = 0;
   private waiting: (() => void)[] = [];
@@ -22,7 +22,7 @@ class Struck {
 
   constructor(
     count: number,
-    private readonly eachMs = 1,
+    private readonly eachMs = 0.4,
   ) {
     this.foci = Array.from({ length: count }, (_, number) => ({ uri: `room${number}` }) as Focus);
     for (const focus of this.foci) this.conferences.add(focus);

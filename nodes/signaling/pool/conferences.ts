@@ -56,7 +56,7 @@ export class Conferences {
       for (const focus of unaware) {
         unaware.delete(focus);
         strike(focus);
-        if (this.agenda.now() - begun <= longestSliceMs) continue;
+        if (this.agenda.now() - begun < longestSliceMs) continue;
         this.agenda.after(0, this.spread);
         return;
       }
