@@ -149,10 +149,20 @@ export const giveUpTimer: PolicyMachine<GiveUpTimerState, GiveUpTimerSettings> =
 
 type Timer = Draft<GiveUpTimerState, GiveUpTimerSettings>;
 
-/** The criteria of a dialog. Without any, no tree holds ever. */
+const trees = new WeakMap<GiveUpTimerSettings, Criteria>();
+
+/** The criteria that decide; those of settings without a tree are put together once, and not in every step. */
 function criteriaOf({ settings }: Timer): Criteria {
-  const { criteria, giveUpAfterMs, attempts, mediaEndedMs } = settings;
-  if (criteria !== null) return criteria;
+  let tree = settings.criteria ?? trees.get(settings);
+  if (tree === undefined) {
+    tree = criteriaOfDialog(settings);
+    trees.set(settings, tree);
+  }
+  return tree;
+}
+
+/** The criteria of a dialog. Without any, no tree holds ever. */
+function criteriaOfDialog({ giveUpAfterMs, attempts, mediaEndedMs }: GiveUpTimerSettings): Criteria {
   return {
     any: [
       ...(giveUpAfterMs > 0 ? [{ elapsedMs: giveUpAfterMs }] : []),

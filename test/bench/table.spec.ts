@@ -1,7 +1,7 @@
 /** The table of `npm run bench`: what is a miss, what is worse than before, and what of it a page keeps. */
 import assert from 'node:assert/strict';
 import type { Line } from '../../bench/performance/line';
-import { isWorse, keptRatios, missesGoal, ratioOf, tableOf, withTable } from '../../bench/performance/table';
+import { bestOf, isWorse, keptRatios, missesGoal, ratioOf, tableOf, withTable } from '../../bench/performance/table';
 
 const line = (more: Partial<Line> = {}): Line => ({
   id: 'P1',
@@ -58,5 +58,10 @@ describe('table of the benchmarks', () => {
     assert.equal(isWorse(line(), { P1: 1.4 }), true);
     assert.equal(isWorse(line(), {}), false);
     assert.equal(isWorse(alone, { P10: 0.1 }), false);
+  });
+
+  it('of two measurements the better one counts, line by line', () => {
+    const again = [line({ figure: 20 }), { ...rate, figure: 0.8 }, alone];
+    assert.deepEqual(bestOf([line(), rate, alone], again), [line(), again[1], alone]);
   });
 });
