@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createGenerator } from 'ts-json-schema-generator';
 
@@ -22,11 +23,30 @@ writeFileSync('dist/schema/messages.schema.json', `${JSON.stringify(messagesSche
 
 /** A dialog, with the files of the model that it names: what says the same in editor and runtime is written once. */
 function withModel(html) {
-  return html.replace(/<script data-model="([^"]+)" data-as="(\w+)"><\/script>/g, (_, file, name) => {
-    const code = readFileSync(`dist/${file}.js`, 'utf8');
-    if (/\brequire\(/.test(code)) throw new Error(`${file} needs other files, so no dialog can have it`);
-    return `<script>\n  window.${name} = (function (exports) {\n${code}\n  return exports;\n  })({});\n</script>`;
-  });
+  return html.replace(
+    /<script data-model="([^"]+)" data-as="(\w+)"><\/script>/g,
+    (_, file, name) => `<script>\n  window.${name} = ${linked(file)};\n</script>`,
+  );
+}
+
+/** What a compiled file exports, as an expression that holds all files which it needs, each once and after those it needs. */
+function linked(file) {
+  const files = new Map();
+  const add = (path) => {
+    if (files.has(path)) return;
+    const code = readFileSync(`dist/${path}.js`, 'utf8').replace(/\brequire\("(\.[^"]+)"\)/g, (_, needed) => {
+      const other = join(dirname(path), needed);
+      add(other);
+      return `files[${JSON.stringify(other)}]`;
+    });
+    if (/\brequire\(/.test(code)) throw new Error(`${path} needs more than files of ours, so no dialog can have it`);
+    files.set(path, code);
+  };
+  add(file);
+  const each = [...files].map(
+    ([path, code]) => `files[${JSON.stringify(path)}] = (function (exports) {\n${code}\n  return exports;\n  })({});`,
+  );
+  return `(function (files) {\n  ${each.join('\n  ')}\n  return files[${JSON.stringify(file)}];\n  })({})`;
 }
 
 /** The schema of a payload; the definitions `Fact`, `Request` and `RecoveryError` stand for what their names say. */

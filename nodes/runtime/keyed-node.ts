@@ -15,6 +15,7 @@ import {
   type Moment,
   type Step,
 } from '../recovery/step';
+import { recorder } from '../timeline/recorder';
 import { deadlines } from './deadlines';
 import { catchable, Delivery, type Done, type Host, type Send } from './delivery';
 import { ownRecord, type SavedRecord } from './keeping/keeper';
@@ -320,6 +321,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
     if (isFact && message.event === 'operation-failed') {
       this.fail(message, record.name, delivery);
     } else {
+      recorder.record(this.node.id, record.name, message);
       const output = this.outputOf(message);
       if (output !== null) this.post(message, output, record.name, delivery);
     }
@@ -328,6 +330,7 @@ export abstract class KeyedNode<State extends MachineState, Effect extends { eff
   }
 
   private fail(failure: OperationFailed, name: string, delivery: Delivery | null): void {
+    recorder.record(this.node.id, name, failure);
     const { errorOutput } = this.options;
     if (errorOutput !== null && this.isWired(errorOutput)) return this.post(failure, errorOutput, name, delivery);
     this.whenSaved(({ node }) => {

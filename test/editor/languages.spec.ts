@@ -34,6 +34,7 @@ const wordsOfTheField: { readonly [language: string]: readonly string[] } = {
     'Lobby',
     'Alias',
     'Heartbeat',
+    'Route',
     'Jitter',
     'Back-off',
     '__number__ s',

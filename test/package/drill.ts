@@ -92,7 +92,7 @@ type Description<T> = { [property in keyof T]?: T[property] };
 
 /** One flow in a Node-RED. Waits look from the last `mark` on. */
 export class Drill {
-  private since = 0;
+  protected since = 0;
   private checked = 0;
   private readonly nodes: ReadonlySet<string>;
 
