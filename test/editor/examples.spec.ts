@@ -81,4 +81,21 @@ describe('examples in the editor', function () {
     await editor.page.waitForFunction('!RED.nodes.dirty()');
     assert.deepEqual(editor.pageErrors, []);
   });
+
+  it('the page of the dashboard shows the sessions', async () => {
+    const { page } = editor;
+    const [button] = await editor.evaluate<string[]>(
+      `RED.nodes.filterNodes({ type: 'inject' }).filter(({ name }) => name === 'join three conferences').map(({ id }) => id)`,
+    );
+    await page.goto(`${nodeRed.url}/conferences`);
+    await page.evaluate(`fetch('/inject/${button}', { method: 'POST' })`);
+    await page.locator('tr.Connected').nth(2).waitFor();
+    await editor.screenshot('example-dashboard-page');
+    const cells = await page.locator('tr.Connected td:nth-child(-n + 2)').allTextContents();
+    assert.deepEqual(
+      cells,
+      ['daily', 'board', 'town-hall'].flatMap((name) => [`sip:${name}@pool.example`, 'Connected']),
+    );
+    assert.deepEqual(editor.pageErrors, []);
+  });
 });

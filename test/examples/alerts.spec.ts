@@ -64,16 +64,16 @@ describe('examples: alerts', function () {
     return example.session('Disconnecting');
   };
 
-  it('nothing is sent as long as no address is filled in, and the alert is shown all the same', async () => {
-    for (const [name, node] of [
-      ['alert-chat', 'as a line'],
-      ['alert-e-mail', 'as mail'],
-      ['alert-pagerduty', 'as PagerDuty event'],
-    ]) {
-      await play(name ?? '', {});
+  it('nothing is sent as long as no address or key is filled in, and the alert is shown all the same', async () => {
+    for (const [name, node, question] of [
+      ['alert-chat', 'as a line', 'address filled in?'],
+      ['alert-e-mail', 'as mail', 'key filled in?'],
+      ['alert-pagerduty', 'as PagerDuty event', 'key filled in?'],
+    ] as const) {
+      await play(name, {});
       await broken();
-      assert.ok(await example.from('change', node ?? ''));
-      assert.equal(example.count('switch', 'address filled in?'), 0);
+      assert.ok(await example.from('change', node));
+      assert.equal(example.count('switch', question), 0);
       example.check();
     }
   });

@@ -229,6 +229,18 @@ describe('examples', function () {
       assert.deepEqual(example.path(), ['Reconnecting (recovering) RouteBroken', 'Connected RouteHealed']);
       example.check();
     });
+
+    it(`${name}: ten times at most`, async () => {
+      const quickly = { pauseType: 'delay', timeout: '10', timeoutUnits: 'milliseconds' };
+      example = await stage.play(name, { overrides: { delay: quickly } });
+      await joined();
+      example.press('break a hop for 8 s');
+      await example.session('Reconnecting');
+      example.press('lock');
+      await example.from('switch', 'what kind of error?', 1);
+      assert.equal(example.count('change', 'the same again'), 10);
+      example.check();
+    });
   }
 
   it('maintenance-window: what breaks during it is no outage, and is counted; afterwards it is one', async () => {

@@ -70,11 +70,9 @@ export class Stage {
   /** Deploys an example, in place of the one before. */
   async play(name: string, { overrides = {}, env = {} }: Settings = {}): Promise<Performance> {
     const settings = merge(quicker, overrides);
-    const flow = exampleFile(name).map((node) => ({
-      ...node,
-      ...settings[node.type],
-      ...(node.type === 'tab' ? { env: variables(node, env) } : {}),
-    }));
+    const flow = exampleFile(name).map((node) =>
+      node.type === 'tab' ? filledIn(node, env) : { ...node, ...settings[node.type] },
+    );
     return this.deploy(flow);
   }
 
@@ -93,11 +91,16 @@ export class Stage {
   }
 }
 
-/** The variables of a tab, with values; they must be there already. */
-function variables(tab: FlowNode, values: { [name: string]: string }): object[] {
-  const env = tab.env as { name: string }[];
+/** The tab with values for its variables, which must be there already; secrets go where Node-RED keeps them. */
+function filledIn(tab: FlowNode, values: { [name: string]: string }): FlowNode {
+  const env = tab.env as { name: string; type: string }[];
   for (const name of Object.keys(values)) {
     if (!env.some((one) => one.name === name)) throw new Error(`the tab has no variable ${name}`);
   }
-  return env.map((one) => (one.name in values ? { name: one.name, value: values[one.name], type: 'str' } : one));
+  const secrets = env.filter(({ name, type }) => type === 'cred' && name in values);
+  return {
+    ...tab,
+    env: env.map((one) => (one.name in values && one.type !== 'cred' ? { ...one, value: values[one.name] } : one)),
+    credentials: Object.fromEntries(secrets.map(({ name }) => [name, values[name]])),
+  };
 }
