@@ -240,6 +240,11 @@ describe('editor', function () {
     assert.deepEqual(editor?.pageErrors ?? [], [], 'exceptions that no code caught');
   });
 
+  afterEach(async () => {
+    // What a failed test leaves open would be in the way of all that follow.
+    await editor?.evaluate("$('.red-ui-tray-toolbar:last [id$=dialog-cancel]').trigger('click')");
+  });
+
   /** A node of each type, as the palette would make it: with the defaults of its definition. */
   function freshNodes(): object[] {
     return types.map((type, index) => ({

@@ -65,6 +65,8 @@ export class Editor {
     const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 }, locale }));
     editor.page.setDefaultTimeout(30_000);
     await editor.page.addInitScript(hurry);
+    // What tsx makes of functions within functions, which are evaluated in the page, calls it.
+    await editor.page.addInitScript('globalThis.__name = (named) => named;');
     await editor.page.goto(url);
     // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.
     await editor.page.waitForFunction("typeof RED !== 'undefined' && RED.workspaces?.active()");
@@ -227,7 +229,7 @@ export class Dialog {
         return isClear(backgroundColor) ? behind(element.parentElement) : backgroundColor;
       };
       const speaks = (element: Element): boolean =>
-        element.matches('input, select') ||
+        element.matches('input:not([type=checkbox]), select') ||
         [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue?.trim());
       return [...form.querySelectorAll('*')]
         .filter((element) => element.checkVisibility() && speaks(element) && !element.matches(':disabled, option'))
@@ -239,17 +241,18 @@ export class Dialog {
     });
   }
 
-  /** What the Tab key does not reach, of all that can be entered, chosen or pressed. It begins at the name. */
+  /** What the Tab key does not reach, of all that can be entered, chosen or pressed, from the first of it on. */
   async unreached(): Promise<string[]> {
-    const wanted = this.form.locator('input:visible:enabled, select:visible:enabled, button:visible:enabled');
+    const wanted = this.form.locator('input, select, button:not(.disabled)').and(this.form.locator(':visible:enabled'));
     await wanted.evaluateAll((all) => {
       for (const element of all) element.setAttribute('data-unreached', '');
     });
-    await this.field('name').focus();
-    for (let count = await wanted.count(); count > 0; count -= 1) {
-      await this.page.evaluate(() => document.activeElement?.removeAttribute('data-unreached'));
-      await this.page.keyboard.press('Tab');
-    }
+    await wanted.first().focus();
+    const pass = (form: Element): boolean => {
+      document.activeElement?.removeAttribute('data-unreached');
+      return form.contains(document.activeElement);
+    };
+    while (await this.form.evaluate(pass)) await this.page.keyboard.press('Tab');
     return this.form
       .locator('[data-unreached]')
       .evaluateAll((all) => all.map((element) => `${element.tagName} ${element.id || element.className}`));
