@@ -111,7 +111,8 @@ export class History {
     // The latest comes last, and the one that has been quiet for longest goes when there are too many.
     this.before.delete(key);
     this.before.set(key, entry);
+    if (this.before.size <= lastingKinds) return;
     const [first] = this.before.keys();
-    if (this.before.size > lastingKinds && first !== undefined) this.before.delete(first);
+    if (first !== undefined) this.before.delete(first);
   }
 }

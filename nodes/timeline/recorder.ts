@@ -28,15 +28,13 @@ export interface Summary {
   mode: string | null;
   /** When it entered that state, in ms since 1970. */
   since: number;
-  /** The outage that is open; null when none is. */
-  incident: string | null;
   /** Of the latest entry. */
   cursor: number;
 }
 
 interface Kept {
-  summary: Summary;
-  history: History;
+  readonly summary: Summary;
+  readonly history: History;
 }
 
 /** A record of many conferences. */
@@ -91,16 +89,20 @@ export class Recorder {
     const kept = this.conferences.get(conference) ?? fresh(conference);
     this.conferences.delete(conference);
     this.conferences.set(conference, kept);
-    kept.summary = summaryAfter(kept.summary, name, entry);
+    sumUp(kept.summary, name, entry);
     this.size -= kept.history.size;
     kept.history.add(entry);
     this.size += kept.history.size;
-    const [first] = this.conferences;
-    if (first && this.conferences.size > recorderLimits.conferences) {
-      this.conferences.delete(first[0]);
-      this.size -= first[1].history.size;
-    }
+    if (this.conferences.size > recorderLimits.conferences) this.forgetQuietest();
     if (this.size > recorderLimits.entries) this.makeRoom();
+  }
+
+  private forgetQuietest(): void {
+    const [first] = this.conferences;
+    if (!first) return;
+    const [conference, { history }] = first;
+    this.conferences.delete(conference);
+    this.size -= history.size;
   }
 
   /** A tenth at once, so that it is not done for each entry. */
@@ -120,23 +122,21 @@ export class Recorder {
 export const recorder = new Recorder();
 
 function fresh(conference: string): Kept {
-  const summary = { conference, name: '', state: null, mode: null, since: 0, incident: null, cursor: 0 };
+  const summary = { conference, name: '', state: null, mode: null, since: 0, cursor: 0 };
   return { summary, history: new History() };
 }
 
-function summaryAfter(summary: Summary, name: string, { cursor, at, fact }: Entry): Summary {
-  const after: Summary = { ...summary, name, cursor };
+/** In place: it is done for every entry. */
+function sumUp(summary: Summary, name: string, { cursor, at, fact }: Entry): void {
+  summary.name = name;
+  summary.cursor = cursor;
   // The session has the last word on Focus and route; an MCU that fails over does not make it a conference in trouble.
-  if (fact.source !== 'conference-session') return after;
+  if (fact.source !== 'conference-session') return;
   if (fact.event === 'state-changed' || fact.event === 'session-status') {
-    const { state, mode } = fact;
-    return { ...after, state, mode, since: state === summary.state ? summary.since : at, incident: openIncident(fact) };
-  }
-  return fact.event === 'mode-changed' ? { ...after, mode: fact.mode, incident: openIncident(fact) } : after;
-}
-
-function openIncident({ active, incident }: ShownFact): string | null {
-  return active ? incident : null;
+    if (fact.state !== summary.state) summary.since = at;
+    summary.state = fact.state;
+    summary.mode = fact.mode;
+  } else if (fact.event === 'mode-changed') summary.mode = fact.mode;
 }
 
 /** A copy of a fact that the timeline shows, of limited size; null of any other. The message itself goes on to others. */

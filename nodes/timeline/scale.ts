@@ -10,12 +10,20 @@ export interface View {
 export const shortestSpan = 10_000;
 export const longestSpan = 4_000_000;
 
-/** Part of the width that is left for what is to come, such as the instant of giving up. */
+/** Part of the width that is left for what is to come. */
 const future = 0.12;
 
-/** A view of `span` ms that goes with time. */
-export function following(now: number, span: number): View {
-  return { from: now - span * (1 - future), to: now + span * future };
+/** A view of `span` ms that goes with time; of more, up to twice as much, where that brings the instant `ahead` into view. */
+export function following(now: number, span: number, ahead: number | null): View {
+  const to = now + span * future;
+  const margin = (span * future) / 2;
+  const reach = ahead !== null && ahead - now <= span ? Math.max(to, ahead + margin) : to;
+  return { from: now - span * (1 - future), to: reach };
+}
+
+/** A span of time that may be in view, as near as can be to the one that is wanted, in ms. */
+export function allowedSpan(wanted: number): number {
+  return Math.min(longestSpan, Math.max(shortestSpan, wanted));
 }
 
 /** Where an instant is, in the unit of `width`. */
@@ -31,7 +39,7 @@ export function instantAt(view: View, width: number, place: number): number {
 /** A view of more (factor above 1) or less time; the instant `around` stays where it is. */
 export function zoomed(view: View, factor: number, around: number): View {
   const span = view.to - view.from;
-  const wanted = Math.min(longestSpan, Math.max(shortestSpan, span * factor));
+  const wanted = allowedSpan(span * factor);
   const before = ((around - view.from) / span) * wanted;
   return { from: around - before, to: around - before + wanted };
 }

@@ -140,17 +140,14 @@ describe('record of the timeline', () => {
     );
   });
 
-  it('sums a conference up: its session’s state, since when, and the open incident', () => {
-    const outage = { incident: 'daily/focus/1', active: true };
-    recorder.record('session', 'daily', stateFact('Connected', 'Reconnecting', { mode: 'recovering', ...outage }));
+  it('sums a conference up: its session’s state and mode, and since when', () => {
+    recorder.record('session', 'daily', stateFact('Connected', 'Reconnecting', { mode: 'recovering' }));
     const since = Date.now();
     clock.tick(1_000);
     recorder.record('mcu', 'daily', mcuFact('Active', 'Retrying'));
-    recorder.record('session', 'daily', factOf({ event: 'mode-changed', mode: 'rejoining', ...outage }));
-    const { state, mode, since: told, incident } = recorder.summaries(0).conferences[0] ?? {};
-    assert.deepEqual([state, mode, told, incident], ['Reconnecting', 'rejoining', since, 'daily/focus/1']);
-    recorder.record('session', 'daily', stateFact('Reconnecting', 'Connected', { incident: 'daily/focus/1' }));
-    assert.equal(recorder.summaries(0).conferences[0]?.incident, null);
+    recorder.record('session', 'daily', factOf({ event: 'mode-changed', mode: 'rejoining' }));
+    const { state, mode, since: told } = recorder.summaries(0).conferences[0] ?? {};
+    assert.deepEqual([state, mode, told], ['Reconnecting', 'rejoining', since]);
   });
 
   it('remembers how things stood for a bounded number of nodes', () => {

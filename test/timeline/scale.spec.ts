@@ -22,9 +22,17 @@ describe('scale of a timeline', () => {
   });
 
   it('goes with time, and leaves some room for what is to come', () => {
-    const { from, to } = following(100_000, 50_000);
+    const { from, to } = following(100_000, 50_000, null);
     assert.equal(to - from, 50_000);
     assert.ok(from < 100_000 && to > 100_000);
+  });
+
+  it('reaches as far as what is ahead, unless that is so far that the past would be squeezed', () => {
+    const usual = following(100_000, 50_000, null);
+    const { from, to } = following(100_000, 50_000, 150_000);
+    assert.equal(from, usual.from);
+    assert.ok(to > 150_000);
+    for (const ahead of [99_000, 101_000, 150_001]) assert.deepEqual(following(100_000, 50_000, ahead), usual);
   });
 
   it('zooms around an instant, which stays where it is, within its limits', () => {
