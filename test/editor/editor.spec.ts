@@ -325,9 +325,8 @@ describe('editor', function () {
         }
         for (const translated of await dialog.form.locator('[data-i18n]').all()) {
           const key = (await translated.getAttribute('data-i18n')) ?? '';
-          const text = key.startsWith('[placeholder]')
-            ? await translated.getAttribute('placeholder')
-            : await translated.textContent();
+          const attribute = /^\[(.+?)\]/.exec(key)?.[1];
+          const text = attribute ? await translated.getAttribute(attribute) : await translated.textContent();
           assert.ok(text && !key.includes(`:${text}`), `text of ${key}`);
         }
         for (const input of await dialog.form.locator('.form-row input:not([type=hidden]), .form-row select').all()) {
