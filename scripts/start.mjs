@@ -7,6 +7,8 @@
  *   --flow FILE         another flow than examples/canonical.json
  *   --folder DIR        another folder than .node-red; emptied first
  *   --patience SECONDS  how long each thing that must happen may take; 45 by default
+ *
+ * The environment variable NODE_RED_PACKAGE is the folder of another Node-RED than the one in node_modules.
  */
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -43,9 +45,10 @@ mkdirSync(dirname(installed), { recursive: true });
 symlinkSync(root, installed, 'junction');
 writeFileSync(`${userDir}/flows.json`, JSON.stringify(flow, null, 2));
 
-const RED = require('node-red');
+const nodeRed = process.env.NODE_RED_PACKAGE ?? 'node-red';
+const RED = require(nodeRed);
 // Node-RED's own parts, wherever npm has put them.
-const ofNodeRed = createRequire(require.resolve('node-red'));
+const ofNodeRed = createRequire(require.resolve(nodeRed));
 const { hooks, events: nodeRedEvents } = ofNodeRed('@node-red/util');
 const express = ofNodeRed('express');
 

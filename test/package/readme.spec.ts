@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readCriteria } from '../../nodes/recovery/criteria-syntax';
 import { failures } from '../../nodes/recovery/errors';
 import { packageRoot } from '../support/node-red-process';
 import { definitions } from '../support/schema';
@@ -67,6 +68,23 @@ describe('README and docs', () => {
       const code = /^[A-Z]/.test(failure) ? failure : name.replace('Exception', '');
       if (code === 'None' || code === 'ConferenceFailure') continue;
       assert.ok(named.includes(code === 'FailureResponse' ? 'SIP-<status>' : code), code);
+    }
+  });
+
+  for (const page of pages) {
+    it(`every file that ${page} names is there`, () => {
+      for (const [, file = ''] of read(page).matchAll(/`((?:test|nodes|scripts|bench|examples|docs)\/[\w./-]+\w)`/g)) {
+        assert.ok(existsSync(join(packageRoot, file)), `${file} in ${page}`);
+      }
+    });
+  }
+
+  it('criteria that are proposed are accepted', () => {
+    const proposed = [...read('docs/policies.md').matchAll(/`(\{.*?\})` *[|,]|^```json\n(.*?)^```/gms)];
+    assert.ok(proposed.length > 5);
+    for (const [, inline, block] of proposed) {
+      const text = inline ?? block ?? '';
+      assert.equal(readCriteria(JSON.parse(text)).complaint, null, text);
     }
   });
 
