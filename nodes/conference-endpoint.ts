@@ -14,7 +14,6 @@ import {
   withEnvironment,
 } from './runtime/settings';
 import { Endpoint } from './signaling/endpoint';
-import { Pacer } from './signaling/pacer';
 import { Pool, poolDefaults } from './signaling/pool/pool';
 import type { SignalingPort } from './signaling/port';
 import { checkConnection, type SipCheck } from './signaling/sip/connection-check';
@@ -152,7 +151,7 @@ function begin(
   const { port, pool } =
     choiceOf(config, 'system', ['pool', 'sip']) === 'pool' ? poolOf(config) : sipOf(config, secrets);
   const server = pool && config.sipServer === true ? serverOf(config, pool) : null;
-  const endpoint = left?.endpoint ?? new Endpoint(port, pool, new Pacer(systemClock, recoveryRateOf(config)));
+  const endpoint = left?.endpoint ?? new Endpoint(port, pool, systemClock, recoveryRateOf(config));
   const renewed = left ? left.endpoint.renew(port, pool) : Promise.resolve();
   renewed.catch(complain);
   if (server) {
@@ -167,7 +166,7 @@ function begin(
   return new LastingEndpoint(endpoint, settingsText(config, secrets), server);
 }
 
-/** Re-joins and healing requests per second; 0: as they come. */
+/** Re-joins and healing requests per second, and probes; 0: as they come. */
 function recoveryRateOf(config: NodeConfig): number {
   const rate = numberOf(config, 'recoveryRate', defaultRecoveryRate);
   return rate >= 0 ? rate : defaultRecoveryRate;
@@ -275,7 +274,7 @@ export = (RED: NodeAPI): void => {
     }
     if (lasting) {
       this.endpoint = lasting.endpoint;
-      lasting.endpoint.pacer.changeRate(recoveryRateOf(settings));
+      lasting.endpoint.changeRecoveryRate(recoveryRateOf(settings));
     }
     this.on('close', (removed: boolean, done: () => void) => {
       if (lasting && deployments.reasonFor(removed) === 'redeploy') {

@@ -25,6 +25,7 @@ import { instantsOf } from './runtime/standing';
 import type { Status } from './runtime/status';
 import { surroundingsOf } from './runtime/surroundings';
 import type { Endpoint, McuHolder, SessionHolder } from './signaling/endpoint';
+import type { Pacer } from './signaling/pacer';
 
 const outputs = { state: 0, roster: 1, result: 2, error: 3, signal: 4 } as const;
 
@@ -186,8 +187,9 @@ class ConferenceSessionNode
    */
   private stepInTurn(record: ConferenceRecord<ConferenceSessionState>, input: ConferenceSessionInput): void {
     const { conference } = record.state;
-    if (!this.endpoint || !sendsRecovery(record.state, input)) return this.step(record, input);
-    this.endpoint.pacer.turn(conference, () => this.later((node) => node.takeTurn(conference, input)));
+    const pacer = this.endpoint && pacerFor(record.state, input, this.endpoint);
+    if (!pacer || conferenceSession.speaksOfAnother(record.state, input)) return this.step(record, input);
+    pacer.turn(conference, () => this.later((node) => node.takeTurn(conference, input)));
   }
 
   private takeTurn(conference: string, input: ConferenceSessionInput): void {
@@ -341,12 +343,25 @@ function joinArguments(defaults: JsonObject, given: JsonObject): JsonObject {
   return merged;
 }
 
-/** Does it make the session send its re-join, or a healing request? */
-function sendsRecovery(state: ConferenceSessionState, input: ConferenceSessionInput): boolean {
-  if (!('input' in input) || conferenceSession.speaksOfAnother(state, input)) return false;
+/** Who says when it is the session's turn to send its re-join, a healing request, or a probe of a Focus that fails over. */
+function pacerFor(
+  state: ConferenceSessionState,
+  input: ConferenceSessionInput,
+  { recoveries, probes }: Endpoint,
+): Pacer | null {
+  if (!('input' in input)) return null;
   const { phase } = state;
-  if (input.input === 'focus-failed-over') return phase === 'AwaitingFailover';
-  return input.input === 'heal' && (phase === 'InLobby' || phase === 'Connected' || phase === 'Recovering');
+  switch (input.input) {
+    case 'focus-failed-over':
+      return phase === 'AwaitingFailover' ? recoveries : null;
+    case 'heal':
+      return phase === 'InLobby' || phase === 'Connected' || phase === 'Recovering' ? recoveries : null;
+    case 'probe':
+      // One that is to confirm a suspicion is awaited at once.
+      return phase === 'AwaitingFailover' ? probes : null;
+    default:
+      return null;
+  }
 }
 
 function isRecovering(state: ConferenceSessionState): boolean {

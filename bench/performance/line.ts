@@ -22,6 +22,20 @@ export function median(figures: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
+/**
+ * Starts to measure; call what it returns for the ns since then: those of the clock, or of the processor if they are fewer.
+ * Other processes make the clock's more, and threads that collect garbage make the processor's more; never less.
+ */
+export function stopwatch(): () => number {
+  const before = process.cpuUsage();
+  const startedAt = process.hrtime.bigint();
+  return () => {
+    const passed = Number(process.hrtime.bigint() - startedAt);
+    const { user, system } = process.cpuUsage(before);
+    return Math.min(passed, (user + system) * 1_000);
+  };
+}
+
 /** What is kept of bytes when nothing is referred to any more. Needs `--expose-gc`. */
 export function heapUsed(): number {
   const { gc } = globalThis as { gc?: () => void };

@@ -123,13 +123,12 @@ export function complaintAbout(node: Source, request: JsonObject): RecoveryError
     const named = name.length > 50 ? `${name.slice(0, 49)}…` : name;
     return invalidOperation(`${node} has no command "${named}". It has: ${Object.keys(known).join(', ')}.`);
   }
-  return complaintIn(name, request, { ...rule, ...common });
+  return complaintIn(name, request, rule) ?? complaintIn(name, request, common);
 }
 
 /** What is wrong with the properties of something, by a rule, or null when nothing is. */
 export function complaintIn(name: string, given: JsonObject, rule: CommandRule): RecoveryError | null {
-  for (const key in rule) {
-    const { kind, required } = rule[key] as ArgumentRule;
+  for (const { key, kind, required } of listed(rule)) {
     const value = given[key];
     if (value === undefined || value === null) {
       if (required) return argument(`"${name}" needs "${key}": ${describe(kind)}.`);
@@ -138,6 +137,18 @@ export function complaintIn(name: string, given: JsonObject, rule: CommandRule):
     }
   }
   return null;
+}
+
+const lists = new WeakMap<CommandRule, readonly (ArgumentRule & { readonly key: string })[]>();
+
+/** The arguments of a rule one after the other: this is asked for every message. */
+function listed(rule: CommandRule): readonly (ArgumentRule & { readonly key: string })[] {
+  let list = lists.get(rule);
+  if (list === undefined) {
+    list = Object.entries(rule).map(([key, argument]) => ({ key, ...argument }));
+    lists.set(rule, list);
+  }
+  return list;
 }
 
 /** A hundred years: beyond, an instant so long from now could not be written as a date some day. */

@@ -169,7 +169,7 @@ function kindOf(criterion: Criterion): Kind<Criterion> {
 // ----------------------------------------------------------------------------------------------------------- the tree
 
 /** A criterion itself; of what consists of parts, what `gather` finds in each. */
-function gatherFrom(criteria: Criteria, gather: (part: Criteria) => Criterion[]): Criterion[] {
+function gatherFrom(criteria: Criteria, gather: (part: Criteria) => readonly Criterion[]): Criterion[] {
   if ('any' in criteria) return criteria.any.flatMap(gather);
   return 'all' in criteria ? criteria.all.flatMap(gather) : [criteria];
 }
@@ -183,10 +183,17 @@ export function criteriaIn(criteria: Criteria): Criterion[] {
   return gatherFrom(criteria, criteriaIn);
 }
 
-/** The criteria of a tree, with those that hold it back. */
-export function allCriteriaIn(criteria: Criteria): Criterion[] {
-  const own = gatherFrom(criteria, allCriteriaIn);
-  return criteria.notWhile === undefined ? own : [...own, ...allCriteriaIn(criteria.notWhile)];
+const allIn = new WeakMap<Criteria, readonly Criterion[]>();
+
+/** The criteria of a tree, with those that hold it back. A tree never changes, and is asked for them in every step. */
+export function allCriteriaIn(criteria: Criteria): readonly Criterion[] {
+  let all = allIn.get(criteria);
+  if (all === undefined) {
+    const own = gatherFrom(criteria, (part) => allCriteriaIn(part));
+    all = criteria.notWhile === undefined ? own : [...own, ...allCriteriaIn(criteria.notWhile)];
+    allIn.set(criteria, all);
+  }
+  return all;
 }
 
 /** How messages call criteria, each once. */

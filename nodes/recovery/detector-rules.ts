@@ -91,9 +91,25 @@ export function decidingRule(
   signal: Signal,
   phaseOf: (level: FailureLevel) => string | undefined,
 ): DetectorRule | undefined {
-  return rules.find(
+  return rulesAbout(signal.signal, rules).find(
     (rule) => matches(rule, signal) && (rule.during === undefined || rule.during === phaseOf(rule.level)),
   );
+}
+
+const rulesByKind = new WeakMap<readonly DetectorRule[], Map<SignalKind, readonly DetectorRule[]>>();
+const noRules: readonly DetectorRule[] = [];
+
+/** The rules about a kind of signal, in their order: sorted out once, since this is asked for every signal. */
+function rulesAbout(kind: SignalKind, rules: readonly DetectorRule[]): readonly DetectorRule[] {
+  let byKind = rulesByKind.get(rules);
+  if (byKind === undefined) {
+    byKind = new Map();
+    for (const rule of rules) {
+      if (rule.off !== true) byKind.set(rule.signal, [...(byKind.get(rule.signal) ?? []), rule]);
+    }
+    rulesByKind.set(rules, byKind);
+  }
+  return byKind.get(kind) ?? noRules;
 }
 
 /** Does the signal show that the dialog's route carries requests and answers? A probe takes another way. */
@@ -108,8 +124,6 @@ export function showsFocusLives({ signal, purpose, status }: Signal): boolean {
 
 function matches(rule: DetectorRule, signal: Signal): boolean {
   return (
-    rule.signal === signal.signal &&
-    rule.off !== true &&
     (rule.level !== 'mcu' || signal.mcu !== undefined) &&
     (rule.purposes === undefined ? !spokenFor.includes(signal.purpose) : names(rule.purposes, signal.purpose)) &&
     (rule.status === undefined || covers(rule.status, signal.status)) &&

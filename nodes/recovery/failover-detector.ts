@@ -26,6 +26,7 @@ import {
 import { limits } from './limits';
 import type {
   Evidence,
+  FailoverDetected,
   FailureLevel,
   FailurePhase,
   ReconnectingMode,
@@ -34,6 +35,7 @@ import type {
   Severity,
   Signal,
 } from './messages';
+import { without } from './own-properties';
 import {
   blank,
   concerns,
@@ -48,7 +50,7 @@ import {
   type SessionFact,
   takesPart,
 } from './policy';
-import { type Incident, instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
+import { type FactBody, type Incident, instant, mintIncident, type PolicyInput, type PolicyMachine } from './step';
 
 /** What a user decides about detection. */
 export interface FailoverDetectorSettings extends HeartbeatSettings {
@@ -312,7 +314,7 @@ function supported(verdict: Verdict, { evidence, recoveryAction = [] }: Finding)
   return {
     ...verdict,
     evidence: [...verdict.evidence.slice(0, limits.evidence - 1), evidence],
-    recoveryAction: [...recoveryAction],
+    recoveryAction: recoveryAction.slice(),
   };
 }
 
@@ -335,26 +337,23 @@ function put(detection: Detection, verdict: Verdict): Verdict {
 }
 
 function drop(detection: Detection, verdict: Verdict): void {
-  const { [keyOf(verdict)]: _dropped, ...others } = detection.state.verdicts;
-  detection.change({ verdicts: others });
+  detection.change({ verdicts: without(detection.state.verdicts, keyOf(verdict)) });
   if (verdict.level === 'focus') stopProbing(detection);
 }
 
 function announce(detection: Detection, verdict: Verdict, phase: FailurePhase, active: boolean): void {
   const { level, mcu, rule, evidence, recoveryAction, incident } = verdict;
-  detection.tell(
-    severityOf(level, phase),
-    {
-      event: 'failover-detected',
-      level,
-      phase,
-      ...(mcu !== null && { mcu }),
-      rule,
-      evidence: structuredClone([...evidence]),
-      ...(recoveryAction.length > 0 && { recoveryAction: [...recoveryAction] }),
-    },
-    { id: incident.id, active },
-  );
+  // Whoever gets the fact may change it, and must not change the verdict with it.
+  const body: FactBody<FailoverDetected> = {
+    event: 'failover-detected',
+    level,
+    phase,
+    rule,
+    evidence: evidence.map(({ ...one }) => (one.figures ? { ...one, figures: { ...one.figures } } : one)),
+  };
+  if (mcu !== null) body.mcu = mcu;
+  if (recoveryAction.length > 0) body.recoveryAction = recoveryAction.slice();
+  detection.tell(severityOf(level, phase), body, { id: incident.id, active });
 }
 
 /** Contract, rule 7: a broken route may still be repaired without anybody noticing. */
@@ -485,13 +484,12 @@ function findingOf(detection: Detection, signal: Signal): Finding | null {
   if (rule === undefined) return null;
   const { level, phase, name } = rule;
   const { recoveryAction } = signal;
-  const finding = { level, mcu: mcuOf(level, signal), recoveryAction };
-  if (signal.signal !== 'heartbeat-missed')
-    return { ...finding, phase, rule: name, evidence: { ...evidenceOf(signal), rule: name } };
-  const evidence = { ...evidenceOf(signal), rule: name, figures: presentFigures(detection) };
+  const evidence: Evidence = { ...evidenceOf(signal), rule: name };
+  const finding: Finding = { level, mcu: mcuOf(level, signal), phase, rule: name, evidence, recoveryAction };
+  if (signal.signal !== 'heartbeat-missed') return finding;
+  evidence.figures = presentFigures(detection);
   const enough = countDecides(watchOf(state), settings) && state.missedHeartbeats >= settings.missedHeartbeats;
-  if (enough && phase === 'suspected') return { ...finding, phase: 'failed', rule: 'missed-heartbeats', evidence };
-  return { ...finding, phase, rule: name, evidence };
+  return enough && phase === 'suspected' ? { ...finding, phase: 'failed', rule: 'missed-heartbeats' } : finding;
 }
 
 // ---------------------------------------------------------------------------------------------------------- heartbeats
@@ -619,7 +617,8 @@ function hearSession(detection: Detection, fact: SessionFact): void {
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   const ofClosedIncident = ofAnotherIncident(detection.state, fact);
   if (fact.event === 'session-status') detection.renewDeadlines();
-  detection.change({ session, mode: fact.mode, ...heardOf(fact) });
+  detection.change(heardOf(fact));
+  detection.change({ session, mode: fact.mode });
   if (hasOutlivedProcess(fact)) resumeAfterRestart(detection);
   // Whoever starts the session anew may have given its heartbeats another interval.
   else if (fact.event === 'session-status') detection.change({ suspicion: null, heartbeats: nothingHeard });

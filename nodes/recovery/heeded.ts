@@ -4,6 +4,7 @@
  */
 import { type ArgumentRule, type CommandRule, complaintIn } from './commands';
 import type { JsonObject, RecoveryError, Source } from './messages';
+import { ownOf } from './own-properties';
 
 const optional = (kind: ArgumentRule['kind']): ArgumentRule => ({ kind });
 const required = (kind: ArgumentRule['kind']): ArgumentRule => ({ kind, required: true });
@@ -93,7 +94,7 @@ export function complaintAboutFact(
   node: Source,
   fact: JsonObject & { event: string },
 ): RecoveryError | null | undefined {
-  const known = heeded[node];
-  const rule = Object.hasOwn(known, fact.event) ? known[fact.event] : undefined;
-  return rule && complaintIn(fact.event, fact, rule);
+  const { event } = fact;
+  const rule = ownOf(heeded[node], event);
+  return rule && complaintIn(event, fact, rule);
 }

@@ -24,6 +24,7 @@ import type {
 } from './messages';
 import { versionOf } from './migrations';
 import { idempotent } from './operations';
+import { nothing } from './own-properties';
 import { legalTransition } from './policy';
 import { copyOfAll, differenceBetween, isDifferent, type Participants, participantsOf } from './roster';
 import type { McuReports, SignalingEffect, SignalingEvent } from './signaling';
@@ -203,10 +204,10 @@ export const mcuSession = {
       incident: null,
       phase: 'Unbound',
       reconnecting: false,
-      participants: {},
-      queue: [],
+      participants: nothing.table,
+      queue: nothing.list,
       call: null,
-      texts: [],
+      texts: nothing.list,
       callLost: false,
       activeReport: 0,
       actedOn: 0,
@@ -483,7 +484,7 @@ function dispatch(draft: Draft, { operation, operationId, arguments: given }: Qu
 
 function releaseQueue(draft: Draft): void {
   const { queue } = draft.state;
-  draft.state.queue = [];
+  draft.state.queue = nothing.list;
   for (const queued of queue) {
     draft.effects.push({ effect: 'cancel-deadline', deadline: queued.operationId });
     dispatch(draft, queued);
@@ -492,13 +493,13 @@ function releaseQueue(draft: Draft): void {
 
 function failTexts(draft: Draft, error: RecoveryError): void {
   const { texts } = draft.state;
-  draft.state.texts = [];
+  draft.state.texts = nothing.list;
   for (const text of texts) fail(draft, 'send', text, error);
 }
 
 function failQueue(draft: Draft, error: (queued: Queued) => RecoveryError): void {
   const { queue } = draft.state;
-  draft.state.queue = [];
+  draft.state.queue = nothing.list;
   for (const queued of queue) {
     draft.effects.push({ effect: 'cancel-deadline', deadline: queued.operationId });
     fail(draft, queued.operation, queued.operationId, error(queued));

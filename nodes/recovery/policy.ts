@@ -14,6 +14,7 @@ import type {
   Source,
   StateChanged,
 } from './messages';
+import { without } from './own-properties';
 import {
   type DeadlineEffect,
   type FactBody,
@@ -21,6 +22,7 @@ import {
   type MachineState,
   type Message,
   type Moment,
+  readInstant,
   type Step,
 } from './step';
 
@@ -93,12 +95,12 @@ export type SessionFact = StateChanged | ModeChanged | SessionStatus;
  */
 export function isOutdated({ heard, heardAt }: PolicyState, fact: SessionFact): boolean {
   if (fact.seq > heard) return false;
-  return !(fact.event === 'session-status' && (fact.seq === 1 || (fact.restored && Date.parse(fact.at) > heardAt)));
+  return !(fact.event === 'session-status' && (fact.seq === 1 || (fact.restored && readInstant(fact.at) > heardAt)));
 }
 
 /** What a machine remembers of the latest fact of the session. */
 export function heardOf({ seq, at, dialog }: SessionFact): Pick<PolicyState, 'heard' | 'heardAt' | 'dialog'> {
-  return { heard: seq, heardAt: Date.parse(at) || 0, dialog };
+  return { heard: seq, heardAt: readInstant(at), dialog };
 }
 
 /** Does the session outlive its process? Then answers that were under way are lost, and so may be what we told each other. */
@@ -116,7 +118,7 @@ export function legalTransition<Phase extends string>(
   return to;
 }
 
-/** A step in the making: the given record is copied at the first change, and never touched. */
+/** A step in the making: the given record is copied at the first change, and never touched; the copy is changed in place. */
 export class Draft<State extends PolicyState, Settings> {
   readonly settings: Settings;
   /** The record as it was. */
@@ -129,7 +131,13 @@ export class Draft<State extends PolicyState, Settings> {
   readonly #effects: DeadlineEffect[] = [];
   #state: State;
 
-  constructor(source: Source, state: State, moment: Moment, settings: Settings) {
+  constructor(
+    source: Source,
+    state: State,
+    moment: Moment,
+    settings: Settings,
+    private readonly copyOf: (state: State) => State = (record) => ({ ...record }),
+  ) {
     this.#source = source;
     this.#state = state;
     this.before = state;
@@ -146,14 +154,18 @@ export class Draft<State extends PolicyState, Settings> {
 
   /** Replaces members of the record. */
   change(members: Partial<State>): void {
-    this.#state = { ...this.#state, ...members };
+    Object.assign(this.#own(), members);
+  }
+
+  /** The copy of the record. */
+  #own(): State {
+    if (this.#state === this.before) this.#state = this.copyOf(this.before);
+    return this.#state;
   }
 
   /** Emits a fact. `outage` is given when it is not the open one of the record. */
   tell(severity: Severity, body: FactBody<Fact>, outage?: { id: string | null; active: boolean }): void {
-    const numbered = { ...this.#state };
-    this.#messages.push(fact(numbered, this.#source, this.#moment, severity, body, outage));
-    this.#state = numbered;
+    this.#messages.push(fact(this.#own(), this.#source, this.#moment, severity, body, outage));
   }
 
   /** Emits a request. */
@@ -191,9 +203,9 @@ export class Draft<State extends PolicyState, Settings> {
   /** Takes a deadline that has fired off the record, and tells when it was due; a stale one was not, and decides nothing. */
   takeDue(deadline: string): number | undefined {
     if (!Object.hasOwn(this.#state.deadlines, deadline)) return undefined;
-    const { [deadline]: at, ...others } = this.#state.deadlines;
-    this.change({ deadlines: others } as Partial<State>);
-    return at;
+    const { deadlines } = this.#state;
+    this.change({ deadlines: without(deadlines, deadline) } as Partial<State>);
+    return deadlines[deadline];
   }
 
   /** Sets every deadline of the record again: after a start, nobody else may know of them (PER-1, PER-6). */

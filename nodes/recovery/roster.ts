@@ -4,7 +4,7 @@
  */
 import { limits } from './limits';
 import type { Endpoint, Media, Participant } from './messages';
-import { ownOf, put } from './own-properties';
+import { dictionary, nothing, ownOf, put } from './own-properties';
 import type { ConferenceDocument, DocumentUser } from './signaling';
 
 /** Participants by entity. */
@@ -37,7 +37,7 @@ export type ApplyResult =
   | { kind: 'applied'; roster: Roster; difference: RosterDifference }
   | { kind: 'stale' | 'behind' | 'gap' | 'full-up' };
 
-export const emptyRoster: Roster = { version: null, participants: {}, total: 0 };
+export const emptyRoster: Roster = { version: null, participants: nothing.table, total: 0 };
 
 /** The same participants, waiting for the first document of a new subscription. */
 export function awaitingResync(roster: Roster): Roster {
@@ -57,7 +57,7 @@ export function applyDocument(roster: Roster, document: ConferenceDocument): App
 }
 
 function replace(roster: Roster, document: ConferenceDocument): ApplyResult {
-  const participants: { [entity: string]: Participant } = {};
+  const participants = document.users.length > 0 ? dictionary<Participant>() : nothing.table;
   let total = 0;
   for (const user of document.users) {
     if (user.state === 'deleted') continue;
@@ -74,7 +74,8 @@ function replace(roster: Roster, document: ConferenceDocument): ApplyResult {
 }
 
 function merge(roster: Roster, document: ConferenceDocument): ApplyResult {
-  const participants: { [entity: string]: Participant } = { ...roster.participants };
+  const participants = dictionary<Participant>();
+  for (const entity in roster.participants) put(participants, entity, roster.participants[entity] as Participant);
   const difference: RosterDifference = { joined: [], left: [], changed: [] };
   const touched = new Set<string>();
   for (const user of document.users) {
@@ -108,15 +109,37 @@ function another(user: DocumentUser): DocumentUser {
 }
 
 /** Field by field, as what takes "the rest" of an object takes three times as long, and rosters have thousands. */
-function fullUser({ entity, displayName, roles, endpoints }: DocumentUser): Participant {
-  const present = endpoints.filter(({ state }) => state !== 'deleted').map(fullEndpoint);
+function fullUser({ entity, displayName, roles: told, endpoints }: DocumentUser): Participant {
+  const roles = sharedRoles(told);
+  const isWhole = endpoints.every(({ state }) => state !== 'deleted');
+  const present = (isWhole ? endpoints : endpoints.filter(({ state }) => state !== 'deleted')).map(fullEndpoint);
   return displayName === undefined
     ? { entity, roles, endpoints: present }
     : { entity, displayName, roles, endpoints: present };
 }
 
-function fullEndpoint({ entity, status, media }: DocumentUser['endpoints'][number]): Endpoint {
+function fullEndpoint({ entity, status, media: told }: DocumentUser['endpoints'][number]): Endpoint {
+  const media = sharedMedia(told);
   return status === undefined ? { entity, media } : { entity, status, media };
+}
+
+/** So many different lists are shared, for each of what is below. */
+const mostShared = 1_000;
+
+/** Most people have the same roles and the same media, and a hundred thousand rosters need not say so one by one. */
+const sharedRoles = shared<string>((role) => role);
+const sharedMedia = shared<Media>(({ id, type, status }) => `${id}\n${type}\n${status}`);
+
+/** The first of all equal lists, for any of them; nobody changes one. `keyOf` tells all that there is in an item. */
+function shared<Item>(keyOf: (item: Item) => string): (list: Item[]) => Item[] {
+  const lists = new Map<string, Item[]>();
+  return (list) => {
+    const key = list.length === 1 ? keyOf(list[0] as Item) : list.map(keyOf).join('\n\n');
+    const known = lists.get(key);
+    if (known) return known;
+    if (lists.size < mostShared) lists.set(key, list);
+    return list;
+  };
 }
 
 function mergeUser(known: Participant, user: DocumentUser): Participant {
@@ -209,15 +232,24 @@ export const modalities: { readonly [mcu: string]: readonly string[] } = {
  */
 export function participantsOf(participants: Participants, mcu: string): Participants {
   const types = modalities[mcu] ?? [mcu];
-  const present: { [entity: string]: Participant } = {};
-  for (const entity in participants) {
-    const participant = participants[entity] as Participant;
-    const endpoints: Endpoint[] = [];
-    for (const endpoint of participant.endpoints) {
-      const media = endpoint.media.filter((stream) => types.includes(stream.type ?? stream.id));
-      if (media.length > 0) endpoints.push({ ...endpoint, media });
-    }
-    if (endpoints.length > 0) put(present, entity, { ...participant, endpoints });
-  }
-  return present;
+  const mixes = ({ type, id }: Media): boolean => types.includes(type ?? id);
+  const everybody = Object.values(participants);
+  const present = everybody.map((participant) => withMedia(participant, mixes));
+  // Most of the time it is nobody, or all there are, and a roster that is there already can be shared.
+  if (present.every((participant) => participant === null)) return nothing.table;
+  if (present.every((participant, index) => participant === everybody[index])) return participants;
+  const those = dictionary<Participant>();
+  for (const participant of present) if (participant !== null) put(those, participant.entity, participant);
+  return those;
+}
+
+/** A participant with just such media, who is the same one where that is all of them; null without any. */
+function withMedia(participant: Participant, mixes: (stream: Media) => boolean): Participant | null {
+  const { endpoints } = participant;
+  if (endpoints.length > 0 && endpoints.every(({ media }) => media.length > 0 && media.every(mixes)))
+    return participant;
+  const present = endpoints
+    .map((endpoint) => ({ ...endpoint, media: sharedMedia(endpoint.media.filter(mixes)) }))
+    .filter(({ media }) => media.length > 0);
+  return present.length > 0 ? { ...participant, endpoints: present } : null;
 }

@@ -632,7 +632,8 @@ function hearSession(healing: Healing, fact: SessionFact): void {
   const session = fact.event === 'mode-changed' ? 'Reconnecting' : fact.state;
   if (fact.event === 'session-status') healing.renewDeadlines();
   if (!fact.active && fact.incident !== null) healing.change({ closedIncident: fact.incident });
-  healing.change({ session, ...heardOf(fact) });
+  healing.change(heardOf(fact));
+  healing.change({ session });
   if (isOver) run(healing, 'over', null);
   if (isOver && hasOutlivedProcess(fact) && phase !== 'abandoned') {
     healing.change({ droppedIncident: incident?.id ?? null });

@@ -62,16 +62,29 @@ export interface PolicyMachine<State extends MachineState, Settings> {
 /** The last instant that a Date can tell (ECMA-262, 21.4.1.1); what is set for later is as good as never. */
 const lastInstant = 8.64e15;
 
-/** The latest instant that was written: many facts are of one millisecond, and writing a date costs more than a step. */
-const latest = { now: Number.NaN, text: '' };
+/** Instants that were written lately, each at the place of its last bits: to write a date costs as much as a whole step. */
+const written = Array.from({ length: 256 }, () => ({ now: Number.NaN, text: '' }));
 
 /** An instant as messages carry it: ISO 8601, UTC, milliseconds. */
 export function instant(now: number): string {
+  const latest = written[now & 255] as (typeof written)[number];
   if (now !== latest.now) {
     latest.text = new Date(Math.min(now, lastInstant)).toISOString();
     latest.now = now;
   }
   return latest.text;
+}
+
+/** The latest instant that was read, for the same reason. */
+const latestRead = { text: '', at: 0 };
+
+/** What a message carries as an instant, in ms since 1970; 0 for what is none. */
+export function readInstant(text: string): number {
+  if (text !== latestRead.text) {
+    latestRead.at = Date.parse(text) || 0;
+    latestRead.text = text;
+  }
+  return latestRead.at;
 }
 
 /**
@@ -87,6 +100,17 @@ export function mintIncident({ conference, seq }: MachineState, level: string, n
  * what would break an MQTT topic becomes `-`.
  */
 export function conferenceName(conference: string): string {
+  if (conference !== latestNamed.conference) {
+    latestNamed.name = nameIn(conference);
+    latestNamed.conference = conference;
+  }
+  return latestNamed.name;
+}
+
+/** The latest name: a session and its MCU sessions, which all ask for it, need not keep one each. */
+const latestNamed = { conference: '', name: '-' };
+
+function nameIn(conference: string): string {
   const opaque = /[;?]opaque=(?:[^;]*:id:)?([^;?]+)/i.exec(conference)?.[1];
   const plain = conference.replace(/^sips?:/i, '').replace(/[;?].*$/, '');
   return (opaque ?? plain).replace(/[/+#\s]/g, '-') || '-';

@@ -41,7 +41,7 @@ const longestTimer = 2 ** 31 - 1;
 /** Stands for the instant of the timer while deadlines fire: nothing is as early. */
 const firing = Number.NEGATIVE_INFINITY;
 /** Deadlines that are due at the same time fire for so many ms; then the event loop has its turn. */
-const longestSlice = 8;
+const longestSlice = 2;
 
 /** A set of deadlines. The nodes share `deadlines`; tests make their own. */
 export class Deadlines {

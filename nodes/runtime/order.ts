@@ -17,9 +17,9 @@ export function inOrder<Effect extends { effect: string }>(
 ): (Message | Effect)[] {
   // What is most of the time so is cheap: this runs for every message.
   if (effects.length === 0) return messages;
-  if (first.length === 0) return messages.length === 0 ? effects : [...messages, ...effects];
-  if (!effects.some(({ effect }) => first.includes(effect))) return [...messages, ...effects];
-  const before = effects.filter(({ effect }) => first.includes(effect));
-  const after = effects.filter(({ effect }) => !first.includes(effect));
-  return [...before, ...messages, ...after];
+  const ordered: (Message | Effect)[] = [];
+  for (const each of effects) if (first.includes(each.effect)) ordered.push(each);
+  for (const each of messages) ordered.push(each);
+  for (const each of effects) if (!first.includes(each.effect)) ordered.push(each);
+  return ordered;
 }

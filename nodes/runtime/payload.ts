@@ -33,7 +33,7 @@ export function memberOf(node: Source, payload: unknown, ownConference: string):
   if ('event' in member) {
     const { event, conference } = member;
     if (typeof event !== 'string' || typeof conference !== 'string') return { kind: 'nothing' };
-    const error = complaintAboutFact(node, { ...member, event });
+    const error = complaintAboutFact(node, member as JsonObject & { event: string });
     if (error === undefined) return { kind: 'nothing' };
     if (error) return { kind: 'complaint', error, command: 'input', conference };
     return { kind: 'fact', fact: member as unknown as Fact };

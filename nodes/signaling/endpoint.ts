@@ -6,9 +6,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { McuSessionInput, McuSessionState } from '../recovery/mcu-session';
 import type { JsonObject } from '../recovery/messages';
 import type { SignalingEffect, SignalingEvent } from '../recovery/signaling';
-import type { Pacer } from './pacer';
+import { Pacer } from './pacer';
 import type { Pool } from './pool/pool';
-import type { SignalingPort } from './port';
+import type { Clock, SignalingPort } from './port';
 
 type TextOutcome = Extract<SignalingEvent, { event: 'outcome' }>;
 
@@ -69,15 +69,28 @@ export class Endpoint {
   /** What all conferences share has been restored. */
   private systemRestored = false;
 
+  /** When re-joins and healing requests leave; a conference that is given up has no turn any more. */
+  readonly recoveries: Pacer;
+  /** The same for probes of Focuses that fail over: apart, so that a re-join does not wait for what others ask. */
+  readonly probes: Pacer;
+
   /** `pool` is set where the port is that of an embedded pool. */
   constructor(
     /** Another one after `renew`. */
     public port: SignalingPort,
     public pool: Pool | null,
-    /** When re-joins and healing requests leave; a conference that is given up has no turn any more. */
-    readonly pacer: Pacer,
+    clock: Clock,
+    recoveryRate: number,
   ) {
+    this.recoveries = new Pacer(clock, recoveryRate);
+    this.probes = new Pacer(clock, recoveryRate);
     this.watch();
+  }
+
+  /** So many recoveries per second from now on, and as many probes; 0: as they come. */
+  changeRecoveryRate(rate: number): void {
+    this.recoveries.changeRate(rate);
+    this.probes.changeRate(rate);
   }
 
   /** Says goodbye everywhere, and closes the port. */
@@ -209,7 +222,8 @@ export class Endpoint {
   release(conference: string, session: SessionHolder): void {
     if (this.sessions.get(conference) !== session) return;
     this.sessions.delete(conference);
-    this.pacer.cancel(conference);
+    this.recoveries.cancel(conference);
+    this.probes.cancel(conference);
     this.port.detach(conference);
     for (const [requestId, text] of this.texts)
       if (text.conference === conference) this.answerText(requestId, detached);

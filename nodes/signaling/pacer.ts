@@ -8,9 +8,9 @@ const jitter = 0.25;
 const shortestPauseMs = 1;
 
 /**
- * Spreads over time what all conferences of an endpoint would send at once when something that they share fails: re-joins
- * and healing requests. While they are few, nobody waits; beyond the rate, they leave one after the other in the order in
- * which they came, at the rate. There is one turn per conference, for a conference that re-joins heals nothing.
+ * Spreads over time what all conferences of an endpoint would send at once when something that they share fails. While they
+ * are few, nobody waits; beyond the rate, they leave one after the other in the order in which they came, at the rate. There
+ * is one turn per conference: of what it could send, the latest counts.
  */
 export class Pacer {
   /** What waits, by conference, in the order of its turns. */

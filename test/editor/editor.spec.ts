@@ -240,6 +240,11 @@ describe('editor', function () {
     assert.deepEqual(editor?.pageErrors ?? [], [], 'exceptions that no code caught');
   });
 
+  afterEach(async () => {
+    // What a failed test leaves open would be in the way of all that follow.
+    await editor?.evaluate("$('.red-ui-tray-toolbar:last [id$=dialog-cancel]').trigger('click')");
+  });
+
   /** A node of each type, as the palette would make it: with the defaults of its definition. */
   function freshNodes(): object[] {
     return types.map((type, index) => ({
@@ -297,7 +302,7 @@ describe('editor', function () {
         for (const label of labels) assert.match(label, /^[a-z][a-zA-Z ]+$/);
       });
 
-      it('opens with *Advanced* closed, and text in every label', async () => {
+      it('opens with *Advanced* closed, and text in every label; by keyboard, and in the dark', async () => {
         const dialog = await editor.edit(type);
         await editor.screenshot(type, dialog.tray);
         if (hasAdvanced) {
@@ -310,11 +315,18 @@ describe('editor', function () {
           assert.equal(await section.isVisible(), true);
           await editor.screenshot(`${type}-advanced`, dialog.tray);
         }
+        assert.deepEqual(await dialog.unreached(), [], 'by keyboard');
+        await editor.darken(true);
+        try {
+          assert.deepEqual(await dialog.illegible(), [], 'in the dark');
+          await editor.screenshot(`${type}-dark`, dialog.tray);
+        } finally {
+          await editor.darken(false);
+        }
         for (const translated of await dialog.form.locator('[data-i18n]').all()) {
           const key = (await translated.getAttribute('data-i18n')) ?? '';
-          const text = key.startsWith('[placeholder]')
-            ? await translated.getAttribute('placeholder')
-            : await translated.textContent();
+          const attribute = /^\[(.+?)\]/.exec(key)?.[1];
+          const text = attribute ? await translated.getAttribute(attribute) : await translated.textContent();
           assert.ok(text && !key.includes(`:${text}`), `text of ${key}`);
         }
         for (const input of await dialog.form.locator('.form-row input:not([type=hidden]), .form-row select').all()) {
@@ -697,6 +709,20 @@ describe('editor', function () {
       assert.equal(await saved(), '');
     });
 
+    it('are moved by keyboard', async () => {
+      const dialog = await open();
+      const [first = '', second = ''] = DEFAULT_RULES.map(({ name }) => name);
+      const down = rows().nth(0).getByRole('button', { name: 'Move down' });
+      await down.focus();
+      await editor.page.keyboard.press('Enter');
+      assert.equal(await field(0, 'name').inputValue(), second);
+      await editor.page.keyboard.press('Enter');
+      assert.equal(await field(2, 'name').inputValue(), first, 'the focus goes along');
+      assert.ok(await editor.page.getByRole('button', { name: 'Delete' }).first().isVisible());
+      await dialog.done();
+      assert.deepEqual((await saved()).slice(0, 3), [DEFAULT_RULES[1], DEFAULT_RULES[2], DEFAULT_RULES[0]]);
+    });
+
     it('marks a bad rule, and names its row', async () => {
       const dialog = await open();
       await field(4, 'status').fill('4xx');
@@ -739,6 +765,76 @@ describe('editor', function () {
     assert.equal(await dialog.shows('giveUpAfter'), true);
     await dialog.done();
     assert.ok((await editor.node('give-up-timer')).valid);
+  });
+
+  describe('criteria of the give-up timer', () => {
+    const rows = () => editor.page.locator('.give-up-timer-criterion');
+    const member = (row: number, name: string) => rows().nth(row).locator(`[data-member="${name}"]`);
+    const joined = () => editor.page.locator('#give-up-timer-join');
+
+    beforeEach(() => reset('give-up-timer'));
+
+    async function open(): Promise<Dialog> {
+      const dialog = await editor.edit('give-up-timer');
+      if ((await dialog.toggle.getAttribute('aria-expanded')) === 'false') await dialog.toggle.click();
+      return dialog;
+    }
+
+    it('are a table of rows, which are added, changed, moved and deleted', async () => {
+      let dialog = await open();
+      assert.equal(await rows().count(), 0);
+      await joined().selectOption('all');
+      await member(0, 'elapsedMs').fill('90');
+      await rows().nth(0).getByLabel('Unit of time').selectOption('s');
+      await dialog.form.locator('.red-ui-editableList-addButton').click();
+      await rows().nth(1).locator('.give-up-timer-kind').selectOption('outages');
+      await member(1, 'outages').fill('3');
+      await rows().nth(1).getByRole('button', { name: 'Move up' }).press('Enter');
+      await dialog.form.locator('#give-up-timer-notWhile').check();
+      await editor.screenshot('give-up-timer-table', dialog.tray);
+      await dialog.done();
+      const { criteria, valid } = await editor.node('give-up-timer');
+      assert.ok(valid);
+      assert.deepEqual(JSON.parse(String(criteria)), {
+        all: [{ outages: 3, withinMs: 300_000 }, { elapsedMs: 90_000 }],
+        notWhile: { mediaFlows: true },
+      });
+
+      dialog = await open();
+      assert.equal(await joined().inputValue(), 'all');
+      assert.equal(await member(1, 'elapsedMs').inputValue(), '90');
+      assert.ok(await dialog.form.locator('#give-up-timer-notWhile').isChecked());
+      for (const left of [1, 0]) {
+        await rows().first().locator('xpath=ancestor::li').getByRole('button', { name: 'Delete' }).press('Enter');
+        await editor.page.waitForFunction(`$('.give-up-timer-criterion').length === ${left}`);
+      }
+      assert.equal(await joined().inputValue(), 'none');
+      await dialog.done();
+      assert.equal((await editor.node('give-up-timer')).criteria, '');
+    });
+
+    it('follow their JSON, also where no table can show it, and are not changed by being looked at', async () => {
+      const dialog = await open();
+      await dialog.fill('criteria', '{"error": "SIP-403"}');
+      assert.equal(await joined().inputValue(), 'any');
+      assert.equal(await member(0, 'error').inputValue(), 'SIP-403');
+      const nested = '{"any":[{"all":[{"elapsedMs":1000},{"attempts":2}]},{"external":true}]}';
+      await dialog.fill('criteria', nested);
+      assert.equal(await joined().inputValue(), 'nested');
+      assert.equal(await rows().count(), 0);
+      await dialog.done();
+      await (await open()).done();
+      assert.equal((await editor.node('give-up-timer')).criteria, nested);
+    });
+
+    it('a wrong figure in a row is told of in the line below', async () => {
+      const dialog = await open();
+      await joined().selectOption('any');
+      await member(0, 'elapsedMs').fill('soon');
+      await member(0, 'elapsedMs').blur();
+      assert.match((await dialog.complaint('criteria').textContent()) ?? '', /^criteria\.any\[0\]\.elapsedMs must be/);
+      await dialog.cancel();
+    });
   });
 
   describe('where state is kept over a restart', () => {

@@ -65,6 +65,8 @@ export class Editor {
     const editor = new Editor(browser, await browser.newPage({ viewport: { width: 1280, height: 960 }, locale }));
     editor.page.setDefaultTimeout(30_000);
     await editor.page.addInitScript(hurry);
+    // What tsx makes of functions within functions, which are evaluated in the page, calls it.
+    await editor.page.addInitScript('globalThis.__name = (named) => named;');
     await editor.page.goto(url);
     // `RED` is a constant of the page, not a property of window; a flow is active once all of them are loaded.
     await editor.page.waitForFunction("typeof RED !== 'undefined' && RED.workspaces?.active()");
@@ -105,6 +107,28 @@ export class Editor {
       Promise.all(tray.getAnimations({ subtree: true }).map(({ finished }) => finished)),
     );
     return dialog;
+  }
+
+  /**
+   * Makes the editor dark, or light again: by the theme of Node-RED 5; before that by the opposite of all colours that
+   * themes can set, and none else.
+   */
+  async darken(isDark: boolean): Promise<void> {
+    await this.evaluate(`(() => {
+      const root = document.documentElement;
+      if (RED.settings.version.startsWith('4.')) {
+        const names = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
+          .filter(({ selectorText }) => selectorText === ':root')
+          .flatMap(({ style }) => [...style].filter((name) => name.startsWith('--red-ui-')));
+        root.removeAttribute('style');
+        const colours = names.map((name) => [name, getComputedStyle(root).getPropertyValue(name).trim()]);
+        for (const [name, colour] of ${isDark} ? colours : []) {
+          if (!CSS.supports('color', colour)) continue;
+          root.style.setProperty(name, 'rgb(from ' + colour + ' calc(255 - r) calc(255 - g) calc(255 - b) / alpha)');
+        }
+      }
+      root.classList.toggle('nr-theme-dark', ${isDark});
+    })()`);
   }
 
   /** Keeps a picture for people in test/output. */
@@ -184,6 +208,54 @@ export class Dialog {
   async read(property: string): Promise<string | boolean> {
     const field = this.field(property);
     return (await field.getAttribute('type')) === 'checkbox' ? field.isChecked() : field.inputValue();
+  }
+
+  /** Texts that can hardly be read: less than 3 : 1 against what is behind them (WCAG 2.1, 1.4.11). */
+  illegible(): Promise<string[]> {
+    return this.form.evaluate((form) => {
+      const channels = (colour: string): number[] => (colour.match(/[\d.]+/g) ?? []).map(Number);
+      const luminance = (colour: string): number => {
+        const scale = colour.startsWith('color(') ? 1 : 255;
+        const [red = 0, green = 0, blue = 0] = channels(colour).map((channel) => {
+          const part = channel / scale;
+          return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+      };
+      const isClear = (colour: string): boolean => (channels(colour)[3] ?? 1) < 0.5;
+      const behind = (element: Element | null): string => {
+        if (!element) return 'rgb(255, 255, 255)';
+        const { backgroundColor } = getComputedStyle(element);
+        return isClear(backgroundColor) ? behind(element.parentElement) : backgroundColor;
+      };
+      const speaks = (element: Element): boolean =>
+        element.matches('input:not([type=checkbox]), select') ||
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue?.trim());
+      return [...form.querySelectorAll('*')]
+        .filter((element) => element.checkVisibility() && speaks(element) && !element.matches(':disabled, option'))
+        .filter((element) => {
+          const [one, other] = [getComputedStyle(element).color, behind(element)].map(luminance) as [number, number];
+          return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05) < 3;
+        })
+        .map((element) => `${element.tagName} ${element.id || element.className}: ${element.textContent?.trim()}`);
+    });
+  }
+
+  /** What the Tab key does not reach, of all that can be entered, chosen or pressed, from the first of it on. */
+  async unreached(): Promise<string[]> {
+    const wanted = this.form.locator('input, select, button:not(.disabled)').and(this.form.locator(':visible:enabled'));
+    await wanted.evaluateAll((all) => {
+      for (const element of all) element.setAttribute('data-unreached', '');
+    });
+    await wanted.first().focus();
+    const pass = (form: Element): boolean => {
+      document.activeElement?.removeAttribute('data-unreached');
+      return form.contains(document.activeElement);
+    };
+    while (await this.form.evaluate(pass)) await this.page.keyboard.press('Tab');
+    return this.form
+      .locator('[data-unreached]')
+      .evaluateAll((all) => all.map((element) => `${element.tagName} ${element.id || element.className}`));
   }
 
   async isMarked(property: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** Re-joins and healing requests of the nodes wait for their turn; who takes it, and when nobody does. */
+/** Re-joins, healing requests and probes of the nodes wait for their turn; who takes it, and when nobody does. */
 import assert from 'node:assert/strict';
 import sinon from 'sinon';
 import type { Endpoint } from '../../nodes/signaling/endpoint';
@@ -14,9 +14,9 @@ describe('in turn', () => {
   const endpoint = (): Endpoint => flow.node('endpoint').endpoint;
 
   /** From now on, everybody waits until `serve`. */
-  function hold(): void {
+  function hold(what: 'recoveries' | 'probes' = 'recoveries'): void {
     waiting = [];
-    sinon.stub(endpoint().pacer, 'turn').callsFake((_, run) => {
+    sinon.stub(endpoint()[what], 'turn').callsFake((_, run) => {
       waiting.push(run);
     });
   }
@@ -73,7 +73,7 @@ describe('in turn', () => {
 
   it('a session that is terminated meanwhile has no turn any more, nor has the next one (MSG-8)', async () => {
     const effects = await waitToRejoin();
-    const cancel = sinon.spy(endpoint().pacer, 'cancel');
+    const cancel = sinon.spy(endpoint().recoveries, 'cancel');
     await flow.askAndWait('session', 'terminate');
     assert.ok(cancel.calledWith(CONFERENCE));
     await flow.join();
@@ -117,11 +117,38 @@ describe('in turn', () => {
     flow.takeErrors();
   });
 
+  it('a probe of a Focus that fails over waits, and a re-join does not wait for one (O2 DET-3)', async () => {
+    flow = await Flow.load(canonical({ detector: { failoverWindow: '200', failoverWindowUnit: 'ms' } }));
+    await flow.join();
+    hold('probes');
+    const effects = flow.effectsOf();
+    flow.mark();
+    flow.ask('injector', 'kill-front-end');
+    flow.ask('session', { command: 'lock' });
+    await flow.until(() => waiting.length > 0, 'waiting');
+    await flow.waitFor(({ reason }) => reason === 'Rejoined', 'Rejoined');
+    assert.equal(effects.filter(({ purpose }) => purpose === 'probe').length, 0);
+    serve();
+    await flow.askAndWait('session', 'status');
+    assert.equal(effects.filter(({ purpose }) => purpose === 'probe').length, 0, 'it is not asked for any more');
+    flow.takeErrors();
+  });
+
+  it('a probe that is to confirm a suspicion does not wait (DET-7)', async () => {
+    flow = await Flow.load(canonical());
+    await flow.join();
+    hold('probes');
+    const effects = flow.effectsOf();
+    await flow.askAndWait('session', { command: 'probe', dialog: 1, conference: CONFERENCE });
+    assert.equal(effects.filter(({ purpose }) => purpose === 'probe').length, 1);
+    assert.equal(waiting.length, 0);
+  });
+
   it('another rate renews no port (O2)', async () => {
     flow = await Flow.load(canonical());
     await flow.join();
     const { port } = endpoint();
-    const changed = sinon.spy(endpoint().pacer, 'changeRate');
+    const changed = sinon.spy(endpoint(), 'changeRecoveryRate');
     await flow.deploy(canonical({ endpoint: { recoveryRate: '20' } }), 'nodes');
     assert.equal(endpoint().port, port);
     assert.deepEqual(changed.args, [[20]]);

@@ -123,8 +123,8 @@ for (const keepState of ['journal', 'journal-fsync', 'context:kept']) {
     it('the one re-join waits for its turn: it is sent, once (PER-2 PER-3 FE-11 O2)', async () => {
       await load();
       await flow.join();
-      const { pacer } = flow.node('endpoint').endpoint as Endpoint;
-      const turn = sinon.stub(pacer, 'turn');
+      const { recoveries } = flow.node('endpoint').endpoint as Endpoint;
+      const turn = sinon.stub(recoveries, 'turn');
       flow.ask('injector', 'kill-front-end');
       flow.ask('session', { command: 'lock' });
       await flow.until(() => turn.called, 'waiting');

@@ -4,7 +4,6 @@ import { type GiveUpTimerState, giveUpTimer } from '../../nodes/recovery/give-up
 import { type RouteHealerState, routeHealer } from '../../nodes/recovery/route-healer';
 import type { Message, Moment } from '../../nodes/recovery/step';
 import { Endpoint } from '../../nodes/signaling/endpoint';
-import { Pacer } from '../../nodes/signaling/pacer';
 import { Pool } from '../../nodes/signaling/pool/pool';
 import { VirtualClock } from '../support/virtual-clock';
 import { Chance } from './chance';
@@ -22,6 +21,8 @@ import { type NodeName, Wires } from './wires';
 export interface Options {
   /** Freeze what must not be changed, and save and restore every record at every step: slower by far. */
   meticulous: boolean;
+  /** Other time than virtual time. */
+  clock?: VirtualClock;
   /** Sees every message that leaves a node, and every deed, when it happens. */
   see?: (now: number, at: NodeName | 'fate', what: Message | Deed) => void;
 }
@@ -33,7 +34,7 @@ const mostSteps = 100_000;
 
 /** One conference, from a schedule. */
 export class World {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly setting: Setting;
   readonly meticulous: boolean;
   readonly operations = new Operations();
@@ -68,12 +69,13 @@ export class World {
   ) {
     const { setting } = schedule;
     this.setting = setting;
+    this.clock = options.clock ?? new VirtualClock();
     this.meticulous = options.meticulous;
     this.chance = new Chance(schedule.seed ^ 0x5bd1e995);
     this.pool = new Pool(setting.pool, this.clock);
     const identity = { uri: 'sip:node-red@pool.example', displayName: 'Node-RED' };
     this.port = new RoughPort(this.pool.port(identity), this.clock, setting.silentOnMcus);
-    this.endpoint = new Endpoint(this.port, this.pool, new Pacer(this.clock, 0));
+    this.endpoint = new Endpoint(this.port, this.pool, this.clock, 0);
     const { signalsWired } = setting.session;
     const wiring = { everythingWired: setting.everythingWired, signalsWired };
     this.wires = new Wires(this.clock, this.chance, wiring, (to, message) => this.nodes[to].receive(message));
@@ -211,7 +213,7 @@ export class World {
     this.begin = () => {
       callOff();
       this.begin = null;
-      this.endpoint = new Endpoint(port, this.pool, new Pacer(this.clock, 0));
+      this.endpoint = new Endpoint(port, this.pool, this.clock, 0);
       for (const mcu of mcus) this.endpoint.registerMcu(mcu);
       this.endpoint.register(session);
       for (const node of Object.values(nodes)) node.goOn();

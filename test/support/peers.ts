@@ -357,6 +357,8 @@ export function answersOptions(transport: 'tcp' | 'udp', host: string, port: num
       socket.setTimeout(100, () => socket.destroy());
     };
     socket.on('error', () => finish(false));
+    // One that is just starting may close what it cannot serve yet, without an answer or an error.
+    socket.on('close', () => finish(false));
     socket.setTimeout(2000, () => finish(false));
     socket.on('data', (chunk) => finish(isAnswer(chunk)));
     socket.on('connect', () => socket.write(options(socket.localPort ?? 0)));

@@ -7,6 +7,12 @@ export interface Appointment {
   run: (() => void) | null;
 }
 
+/**
+ * What is to be done at the same time is done until so many ms have passed; then the event loop has its turn. Few, for what
+ * it causes in the nodes takes several times as long and comes before the next turn. Virtual time stands still meanwhile, and
+ * is never cut.
+ */
+export const longestSliceMs = 1;
 /** The longest delay that a timer of JavaScript takes; later ones are waited for in several steps. */
 const longestDelayMs = 0x7fff_ffff;
 
@@ -83,6 +89,7 @@ export class Agenda {
         if (head === undefined || head.at > now || head.order >= last) break;
         this.sink();
         head.run?.();
+        if (this.clock.now() - now >= longestSliceMs) break;
       }
     } finally {
       this.running = false;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../recovery/messages';
 import type { Clock } from '../port';
 import { Agenda } from './agenda';
+import { Conferences } from './conferences';
 import { Focus } from './focus';
 import { type FrontEnd, FrontEnds } from './front-ends';
 import type { Line } from './line';
@@ -29,8 +30,7 @@ export class System {
   readonly agenda: Agenda;
   readonly frontEnds: FrontEnds;
   readonly route: Route;
-  /** Conferences that exist, by URI. */
-  readonly foci = new Map<string, Focus>();
+  readonly foci: Conferences;
   /** The endpoint that the pool is embedded for: faults that say whom they strike by nothing strike us. */
   readonly ours = new Member({ uri: 'sip:nobody@pool.example' });
   /** All who have a port, ourselves included. */
@@ -47,6 +47,7 @@ export class System {
   constructor(options: Partial<PoolOptions>, clock: Clock) {
     this.options = completeOptions(options);
     this.agenda = new Agenda(clock);
+    this.foci = new Conferences(this.agenda);
     this.frontEnds = new FrontEnds(this.options.frontEnds);
     this.route = new Route(this.options, this.agenda, seeded(this.options.seed), () => this.touch(null));
   }
@@ -57,14 +58,14 @@ export class System {
     if (known) return known;
     if (this.foci.size >= poolLimits.conferences) return null;
     const focus = new Focus(this, uri);
-    this.foci.set(uri, focus);
+    this.foci.add(focus);
     return focus;
   }
 
   /** The conference, which is not there, as it was kept. */
   restored(uri: string, saved: SavedFocus): Focus {
     const focus = new Focus(this, uri, saved);
-    this.foci.set(uri, focus);
+    this.foci.add(focus);
     return focus;
   }
 
@@ -72,7 +73,7 @@ export class System {
   end(focus: Focus): void {
     focus.dismissAll();
     this.touch(focus.uri);
-    this.foci.delete(focus.uri);
+    this.foci.delete(focus);
     for (const { lines } of this.members) {
       const line = lines.get(focus.uri);
       if (line) line.conferenceOver = true;
@@ -140,20 +141,20 @@ export class System {
   kill(frontEnd: FrontEnd): void {
     this.frontEnds.kill(frontEnd);
     this.touch(null);
-    for (const focus of this.foci.values()) {
+    this.foci.strikeAll((focus) => {
       focus.frontEndDied(frontEnd);
       this.touch(focus.uri);
-    }
+    });
   }
 
   /** A front end is up again. What has moved away stays where it is. */
   restore(frontEnd: FrontEnd): void {
     this.frontEnds.restore(frontEnd);
     this.touch(null);
-    for (const focus of this.foci.values()) {
+    this.foci.strikeAll((focus) => {
       focus.frontEndRestored();
       this.touch(focus.uri);
-    }
+    });
   }
 
   /** Breaks a hop until it is restored, or for a time. */
