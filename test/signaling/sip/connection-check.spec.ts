@@ -104,7 +104,9 @@ describe('a connection that is tested', function () {
     await listen('tcp');
     server.answer = () => undefined;
     const { attempts, failure } = await check({}, null, 2_000);
-    assert.match(failure ?? '', /no answer to OPTIONS within 2000 ms/);
+    // To connect took a part of the time.
+    const [, waitedMs] = /no answer to OPTIONS within (\d+) ms/.exec(failure ?? '') ?? [];
+    assert.ok(Number(waitedMs) <= 2_000, failure ?? '');
     assert.equal(attempts[0]?.failure, null);
   });
 
