@@ -37,12 +37,15 @@ describe('packet loss', function () {
       const conference = `sip:room${number % 10}@127.0.0.1:${focus.port}`;
       endpoints.push(new Endpoint(relay, conference, { uri: `sip:p${number}@example.com`, transport: 'udp' }));
     }
-    await Promise.all(
-      endpoints.map(async (endpoint) => {
-        endpoint.perform({ effect: 'join', dialog: 1, rejoin: false });
-        await endpoint.next('joined', undefined, { withinMs: timeoutMs + 4000 });
-      }),
-    );
+    // Ten at a time, for the same reason: each join makes it tell everybody, from its only process.
+    for (let first = 0; first < participants; first += 10) {
+      await Promise.all(
+        endpoints.slice(first, first + 10).map(async (endpoint) => {
+          endpoint.perform({ effect: 'join', dialog: 1, rejoin: false });
+          await endpoint.next('joined', undefined, { withinMs: timeoutMs + 4000 });
+        }),
+      );
+    }
     const elapsed = await Promise.all(
       endpoints.map(async (endpoint) => {
         const each: number[] = [];
